@@ -1,0 +1,174 @@
+"""The pipeline: evidence in, one report out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import IO
+
+from forensics.absence import Absence
+from forensics.assemble import assemble
+from forensics.elf.core import read_core
+from forensics.errors import EmptyInput, ForeignCore, InputError
+from forensics.evidence.collect import Bound, collect
+from forensics.evidence.fact import Crash, Fact
+from forensics.evidence.from_core import COLLECTORS, CoreWitness, examine
+from forensics.haproxy.identity import is_haproxy, program_of
+from forensics.intake import Taken, check, take, text_stream
+from forensics.matching.knowledge import load_knowledge
+from forensics.matching.match import match
+from forensics.matching.verdict import Verdict
+from forensics.memory.open import open_bytes
+from forensics.record import record
+from forensics.report.document import Report
+from forensics.symbols.find import Places
+from forensics.symbols.store import cache_directory
+from forensics.unwind.backtrace import Process, backtraces
+from forensics.unwind.frame import ThreadStack
+
+
+@record
+class Options:
+    """What the user chose. ``scrub`` hides addresses and secrets; ``signatures`` is a directory of one's own."""
+
+    places: Places = Places()
+    signatures: str = ""
+    scrub: bool = True
+
+
+_DEFAULTS = Options()
+
+
+def triage(inputs: Sequence[str], options: Options = _DEFAULTS) -> Report:
+    """One incident: any mix of a core, logs, haproxy.cfg and the executable.
+
+    Raises InputError when nothing can be analysed; an input that fails beside
+    others becomes a gap of the report.
+    """
+    taken, gaps = _take_all(inputs)
+    failed: list[InputError] = []
+    witness, bound = _witnesses(taken, options, gaps, failed)
+    crash = collect(bound, gaps)
+    if witness is None and failed and isinstance(crash.get("crash.kind"), Absence):
+        raise failed[0]
+    if witness is not None:
+        witness.process.save()
+    verdicts = _match(crash, options)
+    report = assemble(taken, witness, crash, verdicts)
+    if not options.scrub:
+        return report
+    from forensics.report.scrub import scrub
+
+    return scrub(report)
+
+
+def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
+    taken: list[Taken] = []
+    failed: list[InputError] = []
+    for path in dict.fromkeys(inputs):
+        try:
+            taken.append(take(path))
+        except InputError as error:
+            failed.append(error)
+    evidence = [one for one in taken if one.kind in ("core", "log", "journal")]
+    if failed and not evidence:
+        raise failed[0]
+    if not evidence:
+        raise EmptyInput(
+            "no evidence of a crash among the inputs: "
+            + (", ".join(f"{one.path} ({one.kind})" for one in taken) or "none"),
+            "give a core, a log or both; `-` reads a log from standard input",
+        )
+    check(taken)
+    return taken, [Absence(f"input {error.message}", "it could not be read", error.hint) for error in failed]
+
+
+def _witnesses(
+    taken: list[Taken], options: Options, gaps: list[Absence], failed: list[InputError]
+) -> tuple[CoreWitness | None, list[Bound]]:
+    """The collectors, each bound to its witness: the core first, since memory outranks text."""
+    witness: CoreWitness | None = None
+    bound: list[Bound] = []
+    several = len([one for one in taken if one.kind in ("core", "log", "journal")]) > 1
+    for one in sorted(taken, key=lambda each: each.kind != "core"):
+        try:
+            if one.kind == "core":
+                witness = _open_core(one.path, _places(taken, options.places))
+                gaps += witness.process.core.gaps
+                bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
+            elif one.kind in ("log", "journal"):
+                bound.append((f"log {one.path}", partial(_collect_text, one.path)))
+            elif one.kind == "config":
+                bound.append((f"configuration {one.path}", partial(_collect_config, one.path)))
+        except InputError as error:
+            if not several or one.kind != "core":
+                raise
+            failed.append(error)
+            gaps.append(Absence(f"core {one.path}", error.message, error.hint))
+    return witness, bound
+
+
+def _places(taken: list[Taken], places: Places) -> Places:
+    """The places named by options, and the executable and symbol packs among the inputs."""
+    executable = next((one.path for one in taken if one.kind == "executable"), "")
+    packs = tuple(one.path for one in taken if one.kind == "symbols")
+    return replace(places, executable=places.executable or executable, packs=(*places.packs, *packs))
+
+
+def open_core(path: str, options: Options = _DEFAULTS) -> tuple[Process, tuple[ThreadStack, ...]]:
+    """A core of any program, its threads unwound. Raises InputError when it cannot be read."""
+    process = Process(read_core(open_bytes(path)), options.places)
+    return process, backtraces(process)
+
+
+def _open_core(path: str, places: Places) -> CoreWitness:
+    process = Process(read_core(open_bytes(path)), places)
+    _refuse_foreign(process)
+    return examine(process, backtraces(process))
+
+
+def crash_of_text(text: str) -> Crash:
+    """The facts of a log excerpt, for the cases of signatures."""
+    from forensics.evidence.from_log import collect_log
+    from forensics.logs import parse
+
+    return collect([("log", lambda: collect_log(parse(text.encode().splitlines(keepends=True)), "log"))])
+
+
+def _refuse_foreign(process: Process) -> None:
+    """Raise ForeignCore for a core of another program."""
+    if not is_haproxy(process):
+        raise ForeignCore(
+            f"`{process.core.path}` is a core of `{program_of(process)}`, not of HAProxy",
+            "look for the core of the process `haproxy`: `coredumpctl list haproxy`, or the directory in"
+            " /proc/sys/kernel/core_pattern",
+        )
+
+
+def _collect_text(path: str) -> Iterator[Fact | Absence]:
+    from forensics.evidence.from_log import collect_log
+    from forensics.logs import parse
+
+    with text_stream(path) as stream:
+        evidence = parse(_lines(stream))
+    yield from collect_log(evidence, path)
+
+
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Lines of bounded length: a file without line ends must not fill the memory."""
+    while line := stream.readline(1 << 20):
+        yield line
+
+
+def _collect_config(path: str) -> Iterator[Fact | Absence]:
+    from forensics.config import parse
+    from forensics.evidence.from_config import collect_config
+
+    with text_stream(path) as stream:
+        config = parse(_lines(stream))
+    yield from collect_config(config, path)
+
+
+def _match(crash: Crash, options: Options) -> tuple[Verdict, ...]:
+    return match(load_knowledge(options.signatures, cache_directory()), crash)

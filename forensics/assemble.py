@@ -1,0 +1,188 @@
+"""From what was found to the report document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from forensics import __version__
+from forensics.absence import Absence
+from forensics.diagnosis.diagnose import diagnose
+from forensics.diagnosis.releases import newest_known, release_date
+from forensics.elf.module import Module
+from forensics.evidence.agreement import contradictions
+from forensics.evidence.fact import Crash, Fact
+from forensics.evidence.from_core import CoreWitness
+from forensics.haproxy.release import Release
+from forensics.intake import Taken
+from forensics.matching.verdict import Verdict
+from forensics.report import document
+from forensics.unwind.backtrace import Process
+from forensics.unwind.frame import Frame
+from forensics.versions import Version
+
+#: What usually cuts a core, by what is missing (see `man systemd-coredump.conf`, `man core`).
+_CUT = "a limit of the collector (`ProcessSizeMax`, `ExternalSizeMax`), `ulimit -c`, or a full disk"
+
+
+def assemble(
+    taken: Sequence[Taken], witness: CoreWitness | None, crash: Crash, verdicts: tuple[Verdict, ...]
+) -> document.Report:
+    """The report of one incident."""
+    stacks = witness.stacks if witness else ()
+    build_id = _build_id(witness)
+    threads = tuple(document.Thread.of(stack) for stack in stacks)
+    report = document.Report(
+        tool=document.Tool(__version__, __version__, newest_known().date),
+        inputs=tuple(_input(one, witness) for one in taken),
+        process=_process(witness, crash, build_id),
+        crash=_crash(witness, crash),
+        threads=threads,
+        thread_groups=document.group_threads(threads),
+        modules=_modules(witness),
+        disagreements=tuple(_disagreement(crash)),
+        gaps=crash.gaps + _gaps(witness),
+    )
+    return document.with_diagnosis(report, diagnose(crash, verdicts, stacks, build_id))
+
+
+def _build_id(witness: CoreWitness | None) -> str:
+    main = witness.process.core.main_module if witness else None
+    return main.build_id if isinstance(main, Module) and isinstance(main.build_id, str) else ""
+
+
+def _input(one: Taken, witness: CoreWitness | None) -> document.Input:
+    truncated = None
+    if one.kind == "core" and witness is not None:
+        cut = witness.process.core.truncation
+        if cut is not None:
+            truncated = document.Truncation(cut.missing_bytes, cut.lost, _CUT)
+    return document.Input(one.path, one.kind, one.sha256, one.size, truncated)
+
+
+def _text(crash: Crash, name: str) -> str:
+    fact = crash.get(name)
+    return str(fact.value) if isinstance(fact, Fact) else ""
+
+
+def _number(crash: Crash, name: str) -> int | None:
+    fact = crash.get(name)
+    return fact.value if isinstance(fact, Fact) and isinstance(fact.value, int) else None
+
+
+def _process(witness: CoreWitness | None, crash: Crash, build_id: str) -> document.Process:
+    version = _text(crash, "process.version")
+    parsed = Version.parse(version) if version else Absence("process.version", "no input says it")
+    known = release_date(parsed) if isinstance(parsed, Version) else ""
+    date = known if isinstance(known, str) else ""
+    if witness is None:
+        return document.Process(version, date, pid=_number(crash, "process.pid"))
+    core, release = witness.process.core, witness.release
+    main = core.main_module
+    if isinstance(release, Release) and release.date:
+        date = release.date.replace("/", "-")
+    return document.Process(
+        version=version,
+        release_date=date,
+        build_id=build_id,
+        executable=main.path if isinstance(main, Module) else "",
+        command_line=core.process.arguments if core.process else "",
+        pid=core.process.pid if core.process else None,
+        threads=len(core.threads),
+        platform={"machine": witness.process.architecture.name},
+    )
+
+
+def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
+    file, line = _text(crash, "crash.source_file"), _number(crash, "crash.source_line")
+    culprit = _culprit(witness)
+    death = witness.death if witness else None
+    signal = witness.process.core.signal if witness else None
+    thread = witness.crashed if witness and witness.crashed.crashed else None
+    return document.CrashSummary(
+        kind=_text(crash, "crash.kind") or "unknown",
+        signal=_text(crash, "crash.signal"),
+        code=signal.code_name if signal else "",
+        address=_number(crash, "crash.address"),
+        condition=_text(crash, "crash.condition"),
+        source=f"{file}:{line}" if file and line else file,
+        function=culprit.function if culprit else _first_named(crash),
+        thread=document.ThreadRef(thread.lwp, thread.number) if thread else None,
+        explanation=_text(crash, "crash.explanation") or (death.explanation if death else ""),
+    )
+
+
+def _culprit(witness: CoreWitness | None) -> Frame | None:
+    from forensics.haproxy.death import culprit_frames
+
+    if witness is None or not witness.crashed.crashed:
+        return None
+    frames = culprit_frames(witness.crashed)
+    return frames[0] if frames and frames[0].function else None
+
+
+def _first_named(crash: Crash) -> str:
+    """The culprit as a log names it, where its very first frame has a name."""
+    fact = crash.get("stack")
+    if isinstance(fact, Absence) or not isinstance(fact.value, tuple) or not fact.value:
+        return ""
+    return "" if fact.value[0] == "?" else fact.value[0].strip("[]")
+
+
+def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
+    if witness is None:
+        return ()
+    return tuple(
+        document.ModuleEntry(
+            files.module.path,
+            files.module.build_id if isinstance(files.module.build_id, str) else "",
+            files.status,
+            tuple(files.tried),
+        )
+        for files in witness.process.files
+    )
+
+
+def _disagreement(crash: Crash) -> list[document.Disagreement]:
+    found = []
+    for one in contradictions(crash):
+        first, second = (_shown(fact) for fact in (one.first, one.second))
+        note = f"{one.first.source.describe()}; {one.second.source.describe()}"
+        found.append(document.Disagreement(one.subject, first, second, note))
+    return found
+
+
+def _shown(fact: Fact) -> str:
+    return " <- ".join(fact.value[:6]) if isinstance(fact.value, tuple) else str(fact.value)
+
+
+def _gaps(witness: CoreWitness | None) -> tuple[Absence, ...]:
+    """What the files of the modules could not give."""
+    if witness is None:
+        return ()
+    return (*_module_gaps(witness.process), *_unnamed(witness))
+
+
+def _module_gaps(process: Process) -> Iterator[Absence]:
+    for files in process.files:
+        if files.status in ("missing", "malformed", "mismatched"):
+            build = files.module.build_id or "unknown"
+            option = "--exe" if files.module.main else "--sysroot"
+            yield Absence(
+                f"code of {files.module.path}",
+                f"no file of its build-id ({build}) was found: " + ("; ".join(files.tried) or "nothing to try"),
+                f"the file that was running, with `{option}`; or a symbol pack of this build, with `--symbols`",
+            )
+
+
+def _unnamed(witness: CoreWitness) -> Iterator[Absence]:
+    """Static functions of a stripped executable have no name: say so, and what has the names."""
+    frames = [frame for stack in witness.stacks for frame in stack.frames if frame.status == "no_symbol"]
+    main = witness.process.core.main_module
+    if not isinstance(main, Module) or not any(frame.module == main.path for frame in frames):
+        return
+    build = f" of build-id {main.build_id}" if isinstance(main.build_id, str) else ""
+    yield Absence(
+        f"names of {len({frame.pc for frame in frames if frame.module == main.path})} functions of {main.name}",
+        "the executable is stripped: only exported functions have names",
+        f"the debug symbols{build} (package `haproxy-dbgsym` or `haproxy-debuginfo`), with `--debug-dir`",
+    )

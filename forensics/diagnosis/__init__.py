@@ -1,0 +1,1 @@
+"""What the verdicts mean for the reader: findings ranked, the fingerprint, the release to install, what to do next."""

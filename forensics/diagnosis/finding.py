@@ -1,0 +1,107 @@
+"""The parts of a diagnosis, as they stand in the report document."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from forensics.absence import Absence
+from forensics.evidence.fact import Fact, FactValue
+from forensics.record import record
+from forensics.source import Source
+
+#: Verdicts that make a finding, best first.
+VERDICTS = ("confirmed", "probable", "possible")
+
+
+def shown_value(fact: Fact) -> FactValue:
+    """The fact's value as a report shows it: addresses in hex, all else as it is."""
+    if fact.name.endswith(".address") and type(fact.value) is int:
+        return f"{fact.value:#x}"
+    return fact.value
+
+
+@record
+class Evidence:
+    """One fact that took part in a verdict. ``supports`` is false when it speaks against the finding."""
+
+    fact: str = ""
+    value: FactValue | None = None
+    source: Source | None = None
+    supports: bool = True
+    because: str = ""
+
+    @classmethod
+    def of(cls, fact: Fact, supports: bool, because: str = "") -> Evidence:
+        """The evidence that ``fact`` gives."""
+        return cls(fact.name, shown_value(fact), fact.source, supports, because)
+
+
+@record
+class Finding:
+    """One known crash that explains this one.
+
+    ``missing`` names the facts that would raise or refute the verdict;
+    ``upgrade_to`` is "" where no release with the fix is known.
+    """
+
+    signature: str = ""
+    title: str = ""
+    kind: str = field(default="", metadata={"json": "class"})
+    verdict: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    affected: bool | None = field(default=None, metadata={"nullable": True})
+    fixed_in: tuple[str, ...] = ()
+    upgrade_to: str = ""
+    explanation: str = ""
+    remedy: str = ""
+    workaround: str = ""
+    references: tuple[str, ...] = ()
+    missing: tuple[Absence, ...] = ()
+
+
+@record
+class Exclusion:
+    """One known crash that looks like this one and is refuted, with the reason."""
+
+    signature: str = ""
+    title: str = ""
+    because: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+@record
+class CandidateFix:
+    """One later fix, absent from the running release, that touches code seen in this crash. No diagnosis."""
+
+    commit: str = ""
+    severity: str = ""
+    area: str = ""
+    fixed_in: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    issues: tuple[int, ...] = ()
+
+
+@record
+class Fingerprint:
+    """What groups equal crashes.
+
+    ``stable`` is equal for the same crash in any build and from any witness;
+    ``exact`` for the same crash of the same build only. ``frames`` are the culprits
+    that went in, ``basis`` says what the fingerprint rests on.
+    """
+
+    exact: str = ""
+    stable: str = ""
+    frames: tuple[str, ...] = ()
+    basis: str = ""
+
+
+@record
+class Diagnosis:
+    """The answer to one crash: everything above the evidence."""
+
+    findings: tuple[Finding, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
+    candidate_fixes: tuple[CandidateFix, ...] = ()
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    next_steps: tuple[str, ...] = ()

@@ -1,0 +1,205 @@
+"""What to do now: ordered, concrete, one line each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from forensics.absence import Absence
+from forensics.diagnosis.crashed_stack import crashed_frames
+from forensics.diagnosis.finding import CandidateFix, Finding
+from forensics.diagnosis.releases import Upgrade, behind, known_until, latest_of_branch, upgrade_to
+from forensics.evidence.catalogue import KINDS
+from forensics.evidence.fact import Crash
+from forensics.unwind.frame import ThreadStack
+from forensics.versions import Version
+
+#: Steps that only gather more are cut here: nobody does the ninth.
+_MOST = 8
+
+#: Where a step stops to be something to do and becomes something to read.
+_STEP_LENGTH = 240
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
+
+_REPORT = "No known crash matches: report it with this document at https://github.com/haproxy/haproxy/issues"
+_NOTHING = (
+    "Nothing died in these inputs: look for the core of the process that did (`coredumpctl list haproxy`) "
+    "and for the log around the time of its death"
+)
+
+_LOG = "Find what the worker wrote when it died (`journalctl -u haproxy`) and pass that text in beside the core"
+_CORE = (
+    "Get a core next time: `set-dumpable` in the `global` section, LimitCORE=infinity in the unit, "
+    "then `haproxy-forensics doctor`"
+)
+
+_HUNG = "Pass in the whole panic dump, all threads: the thread that panics is often the victim of another one"
+_CORRUPTED = "The code that crashed is the victim: run with `-dMtag,integrity` to catch the culprit next time"
+
+#: What to look at when no signature explains a death of this kind.
+_BY_KIND = {
+    "oom": "Compare the memory limit of the service with `maxconn`; `journalctl -k -g 'out of memory'` shows the sizes",
+    "signal_from_outside": "Find who sent the signal: `journalctl` around the time of death (service manager, scripts)",
+    "watchdog": _HUNG,
+    "spinning": _HUNG,
+    "heap_corruption": _CORRUPTED,
+    "pool_corruption": _CORRUPTED,
+}
+
+
+def next_steps(
+    crash: Crash,
+    findings: Sequence[Finding],
+    candidates: Sequence[CandidateFix],
+    stacks: tuple[ThreadStack, ...],
+    version: Version | Absence,
+    build_id: str = "",
+) -> tuple[str, ...]:
+    """The steps, most useful first, each once."""
+    steps = [*_cure(findings, version)]
+    if not _answered(findings):
+        steps += _without_answer(crash, findings, candidates, version)
+    steps += _gather(crash, findings, stacks, build_id)
+    return tuple(dict.fromkeys(one_line(step) for step in steps))[:_MOST]
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without a full stop at the end."""
+    return " ".join(text.split()).removesuffix(".")
+
+
+def first_sentences(text: str) -> str:
+    """As many whole sentences as make a step, at least one: signatures explain at length, and the report has it all."""
+    first, *rest = _SENTENCE_END.split(" ".join(text.split()))
+    for sentence in rest:
+        if len(first) + len(sentence) >= _STEP_LENGTH:
+            break
+        first = f"{first} {sentence}"
+    return first
+
+
+def _cure(findings: Sequence[Finding], version: Version | Absence) -> Iterator[str]:
+    """What ends the trouble, from the best finding alone, and only when it is more than possible."""
+    if not _answered(findings):
+        return
+    best = findings[0]
+    upgrade = upgrade_to(version, best.fixed_in) if isinstance(version, Version) else version
+    if isinstance(upgrade, Upgrade):
+        yield from _install(upgrade, best.fixed_in)
+    elif best.remedy:
+        yield first_sentences(best.remedy)
+    elif best.fixed_in:
+        yield f"Upgrade to a release with the fix: {', '.join(best.fixed_in)} or later"
+    if best.workaround:
+        until = "Until then: " if isinstance(upgrade, Upgrade) else "Meanwhile: "
+        said = best.workaround.lstrip().startswith(("Until", "Meanwhile"))
+        yield ("" if said else until) + first_sentences(best.workaround)
+
+
+def _install(upgrade: Upgrade, fixed_in: Sequence[str]) -> Iterator[str]:
+    yield f"Upgrade to {upgrade.describe()}; fixed in {', '.join(fixed_in)}"
+    if upgrade.changes_branch:
+        yield f"Read the notes of {upgrade.to.branch} first: no known release of {upgrade.from_branch} has the fix"
+    if upgrade.silent:
+        yield (
+            f"Plan a move to a newer branch: {upgrade.to.branch} had no release after {upgrade.to.date} "
+            f"(newest known: {upgrade.newest.text})"
+        )
+
+
+def _without_answer(
+    crash: Crash, findings: Sequence[Finding], candidates: Sequence[CandidateFix], version: Version | Absence
+) -> Iterator[str]:
+    """Nothing sure is known: say so, and what would help."""
+    if findings:
+        which = f"`{findings[0].signature}`" if len(findings) == 1 else f"any of these {len(findings)}"
+        yield f"Do not act on {which} yet: only possible, not proven"
+    kind = crash.get("crash.kind")
+    if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
+        yield _BY_KIND[str(kind.value)]
+    if isinstance(version, Version) and died(crash):
+        yield from _newer(version, candidates)
+    if not findings:
+        yield _REPORT if died(crash) else _NOTHING
+
+
+def _newer(version: Version, candidates: Sequence[CandidateFix]) -> Iterator[str]:
+    latest, count = latest_of_branch(version), behind(version)
+    if isinstance(latest, Absence) or not count:
+        return
+    touching = sum(any(_is_of(text, version.branch) for text in fix.fixed_in) for fix in candidates)
+    leads = f", fixes since that touch this code: {touching}" if touching else ""
+    yield (
+        f"Try {latest.text} ({latest.date}): {version.release} is {count} releases behind{leads} "
+        f"(as known on {known_until()})"
+    )
+
+
+def _is_of(text: str, branch: str) -> bool:
+    fixed = Version.parse(text)
+    return isinstance(fixed, Version) and fixed.branch == branch
+
+
+def _answered(findings: Sequence[Finding]) -> bool:
+    return bool(findings) and findings[0].verdict != "possible"
+
+
+def _gather(crash: Crash, findings: Sequence[Finding], stacks: tuple[ThreadStack, ...], build_id: str) -> Iterator[str]:
+    """What would make the answer surer: the best finding's own wishes first."""
+    confirmed = bool(findings) and findings[0].verdict == "confirmed"
+    if not confirmed:
+        yield from _wishes(findings[:1])
+        yield from _symbols(crash, stacks, build_id)
+        yield from _remedies(crash)
+        if stacks and not crash.all("crash.condition") and _asserted(crash):
+            yield _LOG
+    if not stacks and not _answered(findings):
+        yield _CORE
+
+
+def _wishes(findings: Sequence[Finding]) -> Iterator[str]:
+    """One step for all facts that the same thing would supply."""
+    for finding in findings:
+        wanted: dict[str, list[str]] = {}
+        for absent in finding.missing:
+            if absent.subject == "process.version":
+                yield "Find out which version ran (`haproxy -v`): the answer depends on it"
+                continue
+            supply = absent.remedy or (KINDS[absent.subject].supply if absent.subject in KINDS else "")
+            wanted.setdefault(supply, []).append(absent.subject)
+        for supply, subjects in wanted.items():
+            if supply:
+                labels = (KINDS[subject].label if subject in KINDS else subject for subject in subjects)
+                yield f"To be surer of `{finding.signature}`: {supply} (tells: {'; '.join(labels)})"
+
+
+def _symbols(crash: Crash, stacks: tuple[ThreadStack, ...], build_id: str) -> Iterator[str]:
+    """The exact symbols, when frames have no names and no collector said already how to get them."""
+    bare = any(not frame.function for frame in crashed_frames(stacks)[:5])
+    told = any("symbols" in gap.remedy or "debug" in gap.remedy for gap in crash.gaps)
+    if bare and not told:
+        which = f"of build-id {build_id}" if build_id else "of exactly this build"
+        fetch = f" (`debuginfod-find debuginfo {build_id}`)" if build_id else ""
+        yield f"Get the debug symbols {which}{fetch} and pass them in with --debug-dir"
+
+
+def _remedies(crash: Crash) -> Iterator[str]:
+    """One step for all gaps that the same thing would close."""
+    closed: dict[str, list[str]] = {}
+    for gap in crash.gaps:
+        closed.setdefault(gap.remedy, []).append(gap.subject)
+    for remedy, subjects in closed.items():
+        more = f" and {len(subjects) - 3} more" if len(subjects) > 3 else ""
+        if remedy:
+            yield f"Missing {', '.join(subjects[:3])}{more}: {remedy}"
+
+
+def died(crash: Crash) -> bool:
+    """Whether any input tells of a death."""
+    return bool(crash.all("crash.kind") or crash.all("crash.signal"))
+
+
+def _asserted(crash: Crash) -> bool:
+    kind = crash.get("crash.kind")
+    return not isinstance(kind, Absence) and kind.value in ("bug_on", "abort_now")

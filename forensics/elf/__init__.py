@@ -1,0 +1,1 @@
+"""ELF images and core dumps: headers, notes, registers, mapped modules, build-ids."""

@@ -1,0 +1,71 @@
+"""Numbers of the ELF specification (gABI), of Linux cores and of siginfo."""
+
+from __future__ import annotations
+
+MAGIC = b"\x7fELF"
+CLASS_64 = 2
+LITTLE_ENDIAN = 1
+ET_EXEC, ET_DYN, ET_CORE = 2, 3, 4
+EM_X86_64, EM_AARCH64 = 62, 183
+
+#: Machines that cores come from, for messages.
+MACHINES = {
+    3: "32-bit x86",
+    8: "MIPS",
+    20: "PowerPC",
+    21: "64-bit PowerPC",
+    22: "S/390",
+    40: "32-bit ARM",
+    EM_X86_64: "x86-64",
+    EM_AARCH64: "aarch64",
+    243: "RISC-V",
+    258: "LoongArch",
+}
+
+PT_LOAD, PT_NOTE = 1, 4
+PT_GNU_EH_FRAME = 0x6474E550
+PF_X, PF_W = 1, 2
+#: e_phnum when the real number stands in sh_info of section 0 (more than 65,534 segments).
+PN_XNUM = 0xFFFF
+
+SHT_SYMTAB, SHT_NOBITS, SHT_DYNSYM = 2, 8, 11
+SHF_COMPRESSED = 0x800
+ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD = 1, 2
+STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_GNU_IFUNC = 0, 1, 2, 10
+
+NT_PRSTATUS, NT_PRPSINFO, NT_AUXV = 1, 3, 6
+NT_SIGINFO, NT_FILE = 0x53494749, 0x46494C45
+NT_GNU_BUILD_ID = 3
+
+AT_PHDR, AT_ENTRY, AT_EXECFN, AT_SYSINFO_EHDR = 3, 9, 31, 33
+
+#: Linux signal numbers (x86 and ARM).
+SIGNALS = {
+    1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+    9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
+    16: "SIGSTKFLT", 17: "SIGCHLD", 18: "SIGCONT", 19: "SIGSTOP", 20: "SIGTSTP", 23: "SIGURG", 24: "SIGXCPU",
+    25: "SIGXFSZ", 31: "SIGSYS",
+}  # fmt: skip
+
+#: si_code values below 1: who sent the signal (asm-generic/siginfo.h).
+SENT_BY = {0: "SI_USER", -1: "SI_QUEUE", -2: "SI_TIMER", -6: "SI_TKILL", 128: "SI_KERNEL"}
+
+#: si_code values above 0, by signal.
+FAULTS = {
+    4: {1: "ILL_ILLOPC", 2: "ILL_ILLOPN", 3: "ILL_ILLADR", 4: "ILL_ILLTRP", 5: "ILL_PRVOPC"},
+    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"},
+    8: {1: "FPE_INTDIV", 2: "FPE_INTOVF", 3: "FPE_FLTDIV"},
+    11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR"},
+}
+
+
+def signal_name(number: int) -> str:
+    """``SIGSEGV`` for 11; ``signal 77`` for a number that Linux does not name."""
+    return SIGNALS.get(number, f"signal {number}")
+
+
+def signal_code_name(number: int, code: int) -> str:
+    """``SEGV_MAPERR`` for code 1 of SIGSEGV; the number itself when nothing names it."""
+    if code in SENT_BY:
+        return SENT_BY[code]
+    return FAULTS.get(number, {}).get(code, str(code))

@@ -1,0 +1,138 @@
+"""Modules of a process: the executable and libraries that were mapped, and their build-ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from forensics.absence import Absence
+from forensics.elf.constants import AT_ENTRY, AT_PHDR, MAGIC, PT_LOAD, PT_NOTE
+from forensics.elf.header import read_header, read_segments
+from forensics.elf.notes import MappedFile, build_id_of
+from forensics.errors import InputError
+from forensics.memory.process import Memory
+from forensics.record import record
+
+#: Name of the page of code that the kernel maps into every process.
+VDSO = "linux-vdso"
+
+#: The kernel marks the path of a mapped file that was unlinked, as package upgrades do.
+DELETED = " (deleted)"
+
+#: Program headers of an image: some 15. More are a lie, which a core could repeat for thousands of files.
+_MOST_SEGMENTS = 256
+
+
+@record
+class Module:
+    """One mapped ELF image.
+
+    ``start`` and ``end`` bound its mappings; ``base`` is the load bias, such that
+    virtual address = ``base`` + address in the image. ``build_id`` is hexadecimal.
+    ``deleted`` says that the file was unlinked while it was mapped.
+    """
+
+    path: str
+    start: int
+    end: int
+    base: int
+    build_id: str | Absence
+    main: bool
+    deleted: bool
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+def find_modules(files: tuple[MappedFile, ...], memory: Memory, auxv: dict[int, int]) -> tuple[Module, ...]:
+    """The ELF images among the mapped files, sorted by address."""
+    inside_main = auxv.get(AT_PHDR) or auxv.get(AT_ENTRY) or 0
+    modules = []
+    for path, mappings in _by_path(files):
+        module = _module(path, mappings, memory, inside_main)
+        if module is not None:
+            modules.append(module)
+    if modules and not any(one.main for one in modules):
+        modules[0] = _as_main(modules[0])
+    return tuple(sorted(modules, key=lambda one: one.start))
+
+
+def _as_main(module: Module) -> Module:
+    return Module(module.path, module.start, module.end, module.base, module.build_id, True, module.deleted)
+
+
+def _by_path(files: Iterable[MappedFile]) -> Iterable[tuple[str, list[MappedFile]]]:
+    """Group mappings by path, a new group wherever a mapping of offset 0 begins one again."""
+    groups: dict[str, list[MappedFile]] = {}
+    for mapping in files:
+        groups.setdefault(mapping.path, []).append(mapping)
+    return groups.items()
+
+
+def _module(path: str, mappings: list[MappedFile], memory: Memory, inside_main: int) -> Module | None:
+    first = min(mappings, key=lambda one: one.start)
+    end = max(one.end for one in mappings)
+    main = any(one.start <= inside_main < one.end for one in mappings)
+    head = memory.read(first.start, 64)
+    is_elf = isinstance(head, bytes) and head.startswith(MAGIC)
+    if not (is_elf or main or ".so" in path or len(mappings) >= 3):
+        return None
+    base, build_id = _identity(path, first, memory)
+    plain = path.removesuffix(DELETED)
+    return Module(plain, first.start, end, base, build_id, main, plain != path)
+
+
+def _identity(path: str, first: MappedFile, memory: Memory) -> tuple[int, str | Absence]:
+    """Load bias and build-id, from the image's first page in the core.
+
+    The kernel dumps that page when bit 4 of coredump_filter is set, as it is by
+    default (Documentation/filesystems/proc.rst).
+    """
+    window = _Window(memory, first.start, path)
+    unknown = Absence(
+        f"build-id of {path}",
+        "the core does not hold the first page of the image",
+        "a core written with bit 4 of `coredump_filter` set, as is the default (0x33)",
+    )
+    try:
+        header = read_header(window)
+        headers = read_segments(window, header) if header.segments <= _MOST_SEGMENTS else ()
+    except InputError:
+        return first.start - first.offset, unknown
+    loads = [one for one in headers if one.type == PT_LOAD]
+    bias = first.start - (loads[0].address - loads[0].offset) if loads else first.start
+    for one in headers:
+        if one.type == PT_NOTE and one.file_size <= 1 << 16:
+            found = build_id_of(window.read(one.offset, one.file_size))
+            if found:
+                return bias, found
+    return bias, Absence(f"build-id of {path}", "the image has none, or its notes are not in the core")
+
+
+class _Window:
+    """Memory from one address on, as random-access bytes: a mapped image's first pages."""
+
+    def __init__(self, memory: Memory, start: int, name: str) -> None:
+        self.name = name
+        self.size = 1 << 20
+        self.damage: Absence | None = None
+        self._memory = memory
+        self._start = start
+
+    def read(self, offset: int, size: int) -> bytes:
+        """The bytes when all of them are in the core, else none."""
+        data = self._memory.read(self._start + offset, size)
+        return data if isinstance(data, bytes) else b""
+
+    def close(self) -> None:
+        """Nothing was lent."""
+
+
+def vdso_module(memory: Memory, start: int) -> tuple[Module, ...]:
+    """The vdso, whose whole image the kernel dumps with the process, or nothing."""
+    segment = memory.find(start)
+    if isinstance(segment, Absence) or segment.size > 1 << 20:
+        return ()
+    base, build_id = _identity(VDSO, MappedFile(start, segment.end, 0, VDSO), memory)
+    return (Module(VDSO, segment.address, segment.end, base, build_id, False, False),)

@@ -1,0 +1,1 @@
+"""Facts with their sources: the one place where core and log meet."""

@@ -1,0 +1,136 @@
+"""Facts that the core tells: each collector yields facts, and gaps for what it could not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from forensics.absence import Absence
+from forensics.evidence.fact import Fact
+from forensics.haproxy.death import Death, culprit_frames, decide
+from forensics.haproxy.layout import is_sharded, stktable_members
+from forensics.haproxy.peers import peers_configured
+from forensics.haproxy.release import Release, find_release
+from forensics.names import UNNAMED, plain_name
+from forensics.record import record
+from forensics.source import Source
+from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
+from forensics.unwind.frame import Frame, ThreadStack
+
+
+@record
+class CoreWitness:
+    """A core and what was made of it: the input of the collectors."""
+
+    process: Process
+    stacks: tuple[ThreadStack, ...]
+    release: Release | Absence
+    death: Death
+
+    @property
+    def path(self) -> str:
+        """The core's path, as sources name it."""
+        return self.process.core.path
+
+    @property
+    def crashed(self) -> ThreadStack:
+        """The thread that died; for a living process the first one."""
+        return self.stacks[0]
+
+
+def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
+    """Everything about the core that several collectors need."""
+    return CoreWitness(process, stacks, find_release(process), decide(process, stacks[0]))
+
+
+#: A collector yields what it found.
+Collector = Callable[[CoreWitness], Iterator[Fact | Absence]]
+
+
+def collect_process(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """Version, pid, threads."""
+    release = witness.release
+    if isinstance(release, Release):
+        yield Fact("process.version", release.version, Source(witness.path, release.how, address=release.address))
+    else:
+        yield release
+    core = witness.process.core
+    if core.process is not None:
+        yield Fact("process.pid", core.process.pid, Source(witness.path, "NT_PRPSINFO"))
+    yield Fact("process.threads", len(core.threads), Source(witness.path, "NT_PRSTATUS"))
+
+
+def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """How it died, and where."""
+    death, signal, thread = witness.death, witness.process.core.signal, witness.crashed
+    where = Source(witness.path, death.evidence, thread=thread.lwp, frame=0)
+    if signal is None:
+        return
+    if death.kind == "unknown":
+        yield Absence("crash.kind", death.explanation, "the log of the worker, which says what the process said last")
+    else:
+        yield Fact("crash.kind", death.kind, where, "derived")
+    yield Fact("crash.signal", signal.name, Source(witness.path, "NT_SIGINFO", thread=thread.lwp))
+    if signal.address is not None:
+        yield Fact("crash.address", signal.address, Source(witness.path, "NT_SIGINFO", thread=thread.lwp))
+    printed = Source(witness.path, "sentence that the code before the crash prints", thread=thread.lwp, frame=0)
+    if death.condition:
+        yield Fact("crash.condition", death.condition, printed)
+    if death.sentence and death.explanation:
+        yield Fact("crash.explanation", death.explanation, printed)
+    if death.file:
+        place = printed if death.sentence else Source(witness.path, "DWARF", thread=thread.lwp, frame=0)
+        yield Fact("crash.source_file", death.file, place)
+        yield Fact("crash.source_line", death.line, place)
+    if death.command:
+        yield Fact("debug.command", death.command, Source(witness.path, "function on the stack", thread=thread.lwp))
+
+
+def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """The culprit's stack, and the functions of the other threads."""
+    thread = witness.crashed
+    source = Source(witness.path, "backtrace", thread=thread.lwp)
+    if thread.crashed:
+        culprits = tuple(stack_entry(frame) for frame in culprit_frames(thread))
+        if any(entry != UNNAMED for entry in culprits):
+            yield Fact("stack", culprits, source, "derived")
+        else:
+            yield Absence("stack", "no frame of the crashed thread has a name", "the executable that ran: `--exe`")
+        yield Fact("stack.functions", _functions((thread,)), source, "derived")
+    others = _functions(witness.stacks[1:])
+    if others:
+        yield Fact("threads.functions", others, Source(witness.path, "backtraces of the other threads"), "derived")
+
+
+def stack_entry(frame: Frame) -> str:
+    """A frame as the fact ``stack`` writes it."""
+    if not frame.function:
+        return UNNAMED
+    name = plain_name(frame.function)
+    # What other witnesses of the same stack cannot show stands in brackets.
+    return f"[{name}]" if frame.inlined or frame.tail_call else name
+
+
+def _functions(stacks: tuple[ThreadStack, ...]) -> tuple[str, ...]:
+    names = {plain_name(frame.function) for stack in stacks for frame in stack.frames if frame.function}
+    return tuple(sorted(names - {SIGNAL_HANDLER}))
+
+
+def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """Whether the build's stick-tables are sharded."""
+    members = stktable_members(witness.process)
+    # Without debug symbols nothing is missed until a signature asks for it.
+    if isinstance(members, dict):
+        source = Source(witness.path, f"members of struct stktable ({members.get('', 0)} bytes) in the build's DWARF")
+        yield Fact("stktable.sharded", is_sharded(members), source)
+
+
+def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """Whether peers are configured."""
+    peers = peers_configured(witness.process)
+    if isinstance(peers, tuple):
+        configured, address = peers
+        yield Fact("peers.in_use", configured, Source(witness.path, "variable cfg_peers", address=address))
+
+
+#: All of them, in the order of the report.
+COLLECTORS: tuple[Collector, ...] = (collect_process, collect_crash, collect_stacks, collect_layout, collect_peers)

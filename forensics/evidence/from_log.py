@@ -1,0 +1,220 @@
+"""Facts that a log tells: of the last death in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from forensics.absence import Absence
+from forensics.culprit import culprit_index
+from forensics.evidence.fact import Fact
+from forensics.logs import (
+    BugReport,
+    CoredumpReport,
+    Fatal,
+    KernelFault,
+    LogEvidence,
+    Mention,
+    OutOfMemory,
+    Panic,
+    PastedBacktrace,
+    SystemdExit,
+    ThreadDump,
+    WorkerExit,
+    culprit_frames,
+)
+from forensics.names import UNNAMED, plain_name
+from forensics.source import Source
+
+#: Crash kinds of the lines that libc, pools and the loop guard print.
+_MENTIONED = {"libc abort": "heap_corruption", "pool": "pool_corruption", "spinning": "spinning"}
+
+#: First bytes of the code by which HAProxy kills itself, as the kernel shows them in `Code:`.
+_SUICIDE = (b"\x0f\x0b", b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00")
+
+
+def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """The facts of the last death that the log at ``path`` tells of."""
+    yield from _versions(log, path)
+    fatal = log.fatal()
+    if isinstance(fatal, Absence):
+        yield Absence("crash.kind", f"{path}: {fatal.reason}", fatal.remedy)
+    else:
+        yield from _death(fatal, path)
+    yield from _signal(log, path)
+    yield from _panics(log, path)
+    for mention in log.mentions:
+        if mention.what == "deliberate":
+            words = mention.value.removeprefix("debug dev ")
+            yield Fact("debug.command", words, Source(path, "command named in the log", line=mention.line))
+            return
+
+
+def _versions(log: LogEvidence, path: str) -> Iterator[Fact]:
+    """The last version named before or in the death: a reload may have brought another one."""
+    named = [(panic.version, panic.line) for panic in log.panics if panic.version]
+    named += [(mention.value, mention.line) for mention in log.mentions if mention.what == "version"]
+    if named:
+        version, line = max(named, key=lambda one: one[1])
+        yield Fact("process.version", str(version), Source(path, "version line", line=line))
+
+
+def _death(fatal: Fatal, path: str) -> Iterator[Fact | Absence]:
+    match fatal:
+        case BugReport():
+            yield from _bug(fatal, path)
+        case Panic():
+            yield Fact("crash.kind", "watchdog", Source(path, "panic", line=fatal.line))
+            yield Fact("crash.signal", "SIGABRT", Source(path, "a panic ends in abort()", line=fatal.line), "derived")
+        case KernelFault():
+            yield from _kernel(fatal, path)
+        case PastedBacktrace():
+            yield from _pasted(fatal, path)
+        case CoredumpReport():
+            yield from _coredump(fatal, path)
+        case OutOfMemory():
+            yield Fact("crash.kind", "oom", Source(path, "the kernel's out-of-memory killer", line=fatal.line))
+        case Mention():
+            if fatal.what in _MENTIONED:
+                what = f"{fatal.what}: {fatal.value}"
+                yield Fact("crash.kind", _MENTIONED[fatal.what], Source(path, what, line=fatal.line))
+        case WorkerExit() | SystemdExit():
+            yield from _exit(fatal, path)
+
+
+def _bug(bug: BugReport, path: str) -> Iterator[Fact | Absence]:
+    source = Source(path, "assertion line", line=bug.line)
+    yield Fact("crash.kind", "abort_now" if bug.kind == "abort_now" else "bug_on", source)
+    if bug.condition:
+        yield Fact("crash.condition", bug.condition, source)
+    if bug.file and bug.line_number:
+        yield Fact("crash.source_file", bug.file, source)
+        yield Fact("crash.source_line", bug.line_number, source)
+    if bug.explanation:
+        yield Fact("crash.explanation", bug.explanation, source)
+    names = tuple(frame.function for frame in culprit_frames(bug.frames))
+    yield _stack(names, Source(path, "call trace", line=bug.frames[0].line if bug.frames else bug.line))
+
+
+def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
+    if any(name != UNNAMED for name in names):
+        return Fact("stack", names, source)
+    where = f"line {source.line} of {source.input}" if source.line else source.input
+    return Absence("stack", f"{where}: no call trace with a name stands there", "the core; or gdb's backtrace of it")
+
+
+def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
+    source = Source(path, "kernel line", line=fault.line)
+    own = fault.module is not None and "haproxy" in fault.module
+    if fault.kind == "trap" and "invalid opcode" in (fault.trap or ""):
+        yield Fact("crash.signal", "SIGILL", source)
+        if own:  # `ud2` is how HAProxy ends itself since 2.8; an illegal instruction in a library is something else.
+            yield Fact("crash.kind", "bug_on", source, "derived")
+    else:
+        yield Fact("crash.signal", "SIGSEGV" if fault.kind != "trap" else "unknown", source)
+        suicide = fault.code is not None and any(one in fault.code for one in _SUICIDE[1:]) and fault.address == 1
+        yield Fact("crash.kind", "bug_on" if suicide else "segfault", source, "derived")
+    if fault.address is not None:
+        yield Fact("crash.address", fault.address, source)
+
+
+def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
+    threads = paste.threads
+    crashed = next((one for one in threads if paste.current is not None and one.number == paste.current), threads[0])
+    source = Source(path, "pasted backtrace", line=crashed.frames[0].line if crashed.frames else paste.line)
+    functions = [plain_name(frame.function) for frame in crashed.frames]
+    start = culprit_index(functions, [frame.module for frame in crashed.frames])
+    names = tuple(
+        UNNAMED if frame.function == UNNAMED else f"[{name}]" if frame.inlined_guess else name
+        for frame, name in zip(crashed.frames, functions, strict=True)
+    )[start:]
+    yield _kind(paste.signal, functions, source)
+    if paste.signal:
+        yield Fact("crash.signal", paste.signal, source)
+    culprit = crashed.frames[start] if start < len(crashed.frames) else None
+    if culprit is not None and culprit.file and culprit.line_number:
+        yield Fact("crash.source_file", culprit.file, source)
+        yield Fact("crash.source_line", culprit.line_number, source)
+    yield _stack(names, source)
+    others = {plain_name(frame.function) for one in threads if one is not crashed for frame in one.frames}
+    if others - {UNNAMED}:
+        yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), Source(path, "pasted backtrace"))
+
+
+def _kind(signal: str | None, functions: Sequence[str], source: Source) -> Fact | Absence:
+    """The kind of death that signal and functions show."""
+    if "ha_panic" in functions:
+        return Fact("crash.kind", "watchdog", source, "derived")
+    if "ha_crash_now" in functions or "abort_with_line" in functions or signal == "SIGILL":
+        return Fact("crash.kind", "bug_on", source, "derived")
+    if signal in ("SIGSEGV", "SIGBUS", "SIGFPE"):
+        return Fact("crash.kind", "segfault", source, "derived")
+    return Absence("crash.kind", "neither signal nor functions of the backtrace say how it died", "the worker's log")
+
+
+def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
+    source = Source(path, "systemd-coredump's message", line=report.line)
+    if report.signal:
+        yield Fact("crash.signal", report.signal, source)
+    yield Fact("process.pid", report.pid, source)
+    frames = report.threads[0].frames if report.threads else ()
+    functions = [plain_name(frame.function) for frame in frames]
+    yield _kind(report.signal, functions, source)
+    start = culprit_index(functions, [frame.module for frame in frames])
+    yield _stack(tuple(functions[start:]), source)
+    others = {plain_name(frame.function) for one in report.threads[1:] for frame in one.frames}
+    if others - {UNNAMED}:
+        yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), source)
+
+
+def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence]:
+    source = Source(path, "exit status", line=fatal.line)
+    signal = fatal.signal or ""
+    if signal in ("SIGKILL", "SIGTERM"):
+        yield Fact("crash.kind", "signal_from_outside", source, "derived")
+    elif not signal:
+        yield Fact("crash.kind", "exit", source, "derived")
+    else:
+        yield Absence(
+            "crash.kind", f"{signal} alone does not say why", "the worker's own log, the kernel's, or the core"
+        )
+
+
+def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:
+    """The signal and the pid as the master saw them: of the last worker that died by a signal."""
+    exits = [one for one in log.exits if one.signal and one.role in ("current", "former", "failed")]
+    if exits:
+        last = exits[-1]
+        source = Source(path, "exit status in the master's report", line=last.line)
+        yield Fact("crash.signal", str(last.signal), source)
+        yield Fact("process.pid", last.pid, source)
+
+
+def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """Stacks, peers and stuck threads of the last panic."""
+    if not log.panics:
+        return
+    panic = log.panics[-1]
+    source = Source(path, "thread dump of the panic", line=panic.line)
+    stuck = [one for one in panic.threads if one.stuck]
+    yield Fact("threads.stuck", len(stuck), source)
+    dying = next((one for one in panic.threads if one.requested), None)
+    if dying is not None:
+        yield from _dying(dying, path)
+    if panic.on_purpose:
+        # The watchdog marks the thread as stuck before it panics; a panic without one was asked for.
+        what = "panic of a thread that runs the CLI, with no thread stuck"
+        yield Fact("debug.command", "panic", Source(path, what, line=panic.line), "derived")
+    others = {frame.function for one in panic.threads if one is not dying for frame in one.frames}
+    if others - {UNNAMED}:
+        yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), source)
+    peers = next((one for one in panic.threads if one.peer_applet), None)
+    if peers is not None:
+        yield Fact("peers.in_use", True, Source(path, "a thread runs the applet <PEER>", line=peers.line))
+
+
+def _dying(thread: ThreadDump, path: str) -> Iterator[Fact | Absence]:
+    """The thread that called for the panic."""
+    source = Source(path, f"call trace of thread {thread.number}", line=thread.line)
+    yield _stack(tuple(frame.function for frame in culprit_frames(thread.frames)), source)
+    if thread.task_function and thread.task_function != UNNAMED:
+        yield Fact("task.function", thread.task_function, Source(path, "fct= of the thread dump", line=thread.line))

@@ -1,0 +1,215 @@
+"""How it died: told from the signal, the code that was running and the stack.
+
+HAProxy kills itself on purpose far more often than it breaks: BUG_ON and ABORT_NOW
+end in `ud2` (2.8 on, SIGILL) or in a write to address 1 (up to 2.7, SIGSEGV), the
+watchdog in abort() below ha_panic() (include/haproxy/bug.h, src/debug.c).
+"""
+
+from __future__ import annotations
+
+import re
+
+from forensics.absence import Absence
+from forensics.culprit import culprit_index
+from forensics.elf.module import Module
+from forensics.names import UNNAMED, plain_name
+from forensics.record import record
+from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
+from forensics.unwind.frame import Frame, ThreadStack
+
+_UD2 = b"\x0f\x0b"
+
+#: movb $0, 0x1 (2.6, 2.7) and movl $0, 0x1 (up to 2.5).
+_WRITES_TO_ONE = (b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00")
+
+#: The condition may hold quotes; an explanation stands on a line of its own (3.0-dev).
+_SENTENCE = re.compile(
+    r'(FATAL|WARNING): (bug|warn|check) condition "(.*)" matched at ([^\n]+?):(\d+)[^\n]*(?:\n(.*))?$', re.S
+)
+_ABORT = re.compile(r"ABORT at (.+?):(\d+)(?:: (.*))?$", re.S)
+
+#: libc functions that end a process whose heap is damaged (malloc/malloc.c).
+_HEAP = frozenset(("malloc_printerr", "__libc_message", "__libc_message_impl", "__malloc_assert"))
+_POOLS = frozenset(("pool_check_pattern", "pool_inspect_item"))
+
+#: Commands of `debug dev` by the function that carries them out (src/debug.c).
+_DELIBERATE = re.compile(r"debug_parse_cli_(abort|bug|check|hex|loop|panic|stream|task|tkill|warn|exit|exec)$")
+
+
+@record
+class Death:
+    """How the process died.
+
+    ``kind`` as in the report's ``crash.kind``; ``condition``, ``file``, ``line`` and
+    ``sentence`` of the assertion where one fired; ``file`` and ``line`` of the faulting
+    code otherwise (DWARF). ``evidence`` says in words what decided.
+    """
+
+    kind: str
+    condition: str = ""
+    file: str = ""
+    line: int = 0
+    sentence: str = ""
+    explanation: str = ""
+    evidence: str = ""
+    command: str = ""
+
+
+def decide(process: Process, stack: ThreadStack) -> Death:
+    """How the process died whose crashed thread has ``stack``."""
+    signal = process.core.signal
+    if signal is None:
+        return Death("unknown", explanation="the process had not crashed: no signal is recorded in the core",
+                     evidence="no fatal signal in NT_PRSTATUS")  # fmt: skip
+    functions = {plain_name(frame.function) for frame in stack.frames if frame.function}
+    command = next((match[1] for name in functions if (match := _DELIBERATE.match(name))), "")
+    death = _self_inflicted(process, stack, functions) or _inflicted(process, functions)
+    file, line = (death.file, death.line) if death.file else _place(stack)
+    return Death(death.kind, death.condition, file, line, death.sentence, death.explanation, death.evidence, command)
+
+
+def _self_inflicted(process: Process, stack: ThreadStack, functions: set[str]) -> Death | None:
+    """HAProxy ended its own life."""
+    if "ha_panic" in functions:
+        return _panic(stack, functions)
+    code, sentence = _last_code(process, stack)
+    heap = next(iter(functions & _HEAP), "")
+    if heap:
+        return Death("heap_corruption", explanation="libc found the heap damaged and gave up", evidence=f"{heap}()")
+    crashed = _own_crash(process, code, sentence)
+    if crashed is None:
+        return None
+    if functions & _POOLS:
+        return Death("pool_corruption", explanation="a memory pool was found damaged", evidence=crashed)
+    if "stream_dump_and_crash" in functions:
+        return Death("spinning", explanation="a stream or applet was spinning without end", evidence=crashed)
+    return _assertion(sentence, crashed)
+
+
+def _panic(stack: ThreadStack, functions: set[str]) -> Death:
+    """The watchdog panics in a signal handler; `debug dev panic` does not."""
+    names = [plain_name(frame.function) for frame in stack.frames]
+    if "wdt_handler" in functions or SIGNAL_HANDLER in names[names.index("ha_panic") :]:
+        return Death("watchdog", explanation="a thread made no progress for seconds; the watchdog ended the process",
+                     evidence="ha_panic() called in a signal handler")  # fmt: skip
+    return Death("watchdog", explanation="ha_panic() was called by the thread itself and not by the watchdog's signal",
+                 evidence="ha_panic(), with no signal handler below it")  # fmt: skip
+
+
+def _last_code(process: Process, stack: ThreadStack) -> tuple[bytes | Absence, str]:
+    """The bytes at the faulting instruction, and the sentence that the code before it prints."""
+    if not stack.frames:
+        return Absence("instruction", "the thread has no frame"), ""
+    pc = stack.frames[0].pc
+    module = process.module_at(pc)
+    if isinstance(module, Absence) or not module.main:
+        return Absence("instruction", "it is not HAProxy's own code"), ""
+    address = pc - module.base
+    start = process.rows(module).function_start(address)
+    sentence = process.symbols(module).sentence(address, start)
+    return _code(process, module, address), sentence
+
+
+def _code(process: Process, module: Module, address: int) -> bytes | Absence:
+    kept = process.symbols(module).records.records("code")
+    key = f"{address:x}"
+    if key not in kept:
+        image = process.symbols(module).files.image
+        found = image.read(address, 8) if image else process.core.memory.read(module.base + address, 8)
+        if isinstance(found, Absence):
+            return found
+        kept[key] = found.hex()
+    return bytes.fromhex(str(kept[key]))
+
+
+def _own_crash(process: Process, code: bytes | Absence, sentence: str) -> str | None:
+    """What shows that HAProxy crashed itself, None when nothing does."""
+    signal = process.core.signal
+    assert signal is not None
+    deliberate = signal.code > 0
+    if signal.number == 4 and deliberate and isinstance(code, bytes) and code.startswith(_UD2):
+        return "`ud2` at the faulting address: HAProxy's own way to die since 2.8"
+    if signal.number == 11 and signal.address == 1 and deliberate:
+        if isinstance(code, bytes) and code.startswith(_WRITES_TO_ONE):
+            return "a write to address 1: HAProxy's own way to die up to 2.7"
+        if sentence:
+            return "a fault at address 1, right after the code that prints the assertion"
+    if signal.number == 4 and deliberate and sentence:
+        return "an illegal instruction right after the code that prints the assertion"
+    return None
+
+
+def _assertion(sentence: str, evidence: str) -> Death:
+    match = _SENTENCE.match(sentence)
+    if match:
+        return Death("bug_on", match[3], match[4], int(match[5]), sentence, (match[6] or "").strip(), evidence)
+    match = _ABORT.match(sentence)
+    if match:
+        return Death("abort_now", "", match[1], int(match[2]), sentence, match[3] or "", evidence)
+    return Death("bug_on", explanation="an assertion (BUG_ON or ABORT_NOW) failed; no file at hand tells its text",
+                 evidence=evidence)  # fmt: skip
+
+
+def _inflicted(process: Process, functions: set[str]) -> Death:
+    """Something else ended it: a wild access, a signal, libc."""
+    signal = process.core.signal
+    assert signal is not None
+    aborted = bool(functions & {"abort", "__GI_abort", "raise", "__GI_raise"})
+    if signal.number == 6 and aborted:
+        return Death("unknown", explanation="something called abort(): HAProxy, a library or libc",
+                     evidence="abort() on the stack")  # fmt: skip
+    if signal.code <= 0 and signal.sender is not None:
+        return _sent(process, signal.sender)
+    if signal.number == 4:
+        return Death("unknown", explanation="an illegal instruction; inside HAProxy's own code that is how an assertion"
+                     " ends since 2.8, but the code itself is not at hand", evidence="SIGILL")  # fmt: skip
+    if signal.number in (7, 8, 11):
+        return Death("segfault", explanation=_fault(process), evidence=f"{signal.name}, {signal.code_name}")
+    return Death("unknown", explanation=f"{signal.name} ended the process", evidence=signal.name)
+
+
+def _sent(process: Process, sender: int) -> Death:
+    own = process.core.process.pid if process.core.process else 0
+    who = "the process itself, by `debug dev tkill` or a library" if sender == own else f"process {sender}"
+    return Death("signal_from_outside", explanation=f"the signal was sent by {who}; no fault of memory caused it",
+                 evidence=f"si_code and sender (pid {sender}) in NT_SIGINFO")  # fmt: skip
+
+
+def _fault(process: Process) -> str:
+    signal = process.core.signal
+    address = signal.address if signal else None
+    if signal is not None and signal.number == 8:
+        return "an arithmetic fault, such as a division by zero"
+    if address is None:
+        return "a fault of memory"
+    if signal is not None and signal.code == 128:
+        return "an access through a pointer that no process can have (the kernel tells no address): overwritten memory"
+    if address < 4096:
+        return "an access through a null pointer, or to a member of a structure that is not there"
+    if _below_stack(process, address):
+        return "the stack of the thread overflowed"
+    return "an access to memory that the process had not, or not for that kind of access"
+
+
+def _below_stack(process: Process, address: int) -> bool:
+    """Whether the address lies right below the stack that the crashed thread was using."""
+    registers = process.architecture.registers(process.core.threads[0].registers)
+    sp = registers.get(process.architecture.sp, 0)
+    segment = process.core.memory.find(sp)
+    return not isinstance(segment, Absence) and abs(address - sp) < 65536 and address < segment.address + 4096
+
+
+def _place(stack: ThreadStack) -> tuple[str, int]:
+    """File and line of the culprit, where DWARF tells."""
+    frames = culprit_frames(stack)
+    return (frames[0].file, frames[0].line) if frames else ("", 0)
+
+
+def culprit_frames(stack: ThreadStack) -> tuple[Frame, ...]:
+    """The frames of a thread from the culprit on: without those of the signal, the panic and libc's abort."""
+    frames = stack.frames
+    handlers = [place for place, frame in enumerate(frames) if frame.function == SIGNAL_HANDLER]
+    frames = frames[handlers[-1] + 1 :] if handlers else frames
+    functions = [plain_name(frame.function) if frame.function else UNNAMED for frame in frames]
+    modules = [frame.module.rsplit("/", 1)[-1] for frame in frames]
+    return frames[culprit_index(functions, modules) :]

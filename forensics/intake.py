@@ -1,0 +1,132 @@
+"""Taking in what the user gave: each input's kind is recognised by its content, never by its name."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import IO
+
+from forensics.elf.constants import ET_CORE, MAGIC
+from forensics.errors import EmptyInput, UnknownInput, UnreadableInput, UsageError
+from forensics.memory.streams import compression_of, damage_errors, open_stream
+from forensics.record import record
+
+#: First bytes of a symbol pack (``symbols/pack.py``).
+_PACK = b"HAPSYM"
+
+#: Read to recognise a kind: enough for the first lines of a log that begins with a long banner.
+_HEAD = 1 << 16
+
+#: Inputs up to this size (bytes) are hashed; a core of 100 GB is not read for its checksum.
+_HASHED = 2 << 20
+
+_CORE_HINT = "a core begins with the bytes 7f 45 4c 46; give the log, the core or both"
+
+
+@record
+class Taken:
+    """One input: ``path`` as given, ``kind`` core, log, journal, config, executable or symbols.
+
+    ``size`` in bytes, None for standard input; ``sha256`` in hexadecimal, "" when
+    the input is too large to be worth it.
+    """
+
+    path: str
+    kind: str
+    size: int | None
+    sha256: str
+
+
+def take(path: str) -> Taken:
+    """Recognise one input. Raises InputError for what cannot be evidence."""
+    if path == "-":
+        return Taken(path, "log", None, "")
+    size = _size_of(path)
+    head = _head_of(path)
+    return Taken(path, _kind_of(path, head), size, _sha256(path, size))
+
+
+def _size_of(path: str) -> int:
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise UnreadableInput(f"cannot open `{path}`: {error.strerror}", "check the path") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise UnreadableInput(
+            f"`{path}` is a directory", f"to go through all that is in it: haproxy-forensics scan {path}"
+        )
+    if not stat.S_ISREG(status.st_mode):
+        raise UnreadableInput(f"`{path}` is no regular file", "`-` reads standard input")
+    if status.st_size == 0:
+        raise EmptyInput(
+            f"`{path}` is empty",
+            "a full disk or a core limit leaves such cores: check `df`, `ulimit -c` and the collector's log",
+        )
+    return status.st_size
+
+
+def _head_of(path: str) -> bytes:
+    stream, compression = open_stream(path)
+    with stream:
+        try:
+            head = stream.read(_HEAD)
+        except damage_errors(compression) as error:
+            raise UnreadableInput(
+                f"`{path}` is {compression} data that cannot be decompressed: {error}", "supply the complete file"
+            ) from error
+    if not head:
+        raise EmptyInput(f"`{path}` decompresses to nothing", "supply the complete file")
+    return head
+
+
+def _kind_of(path: str, head: bytes) -> str:
+    if head.startswith(MAGIC):
+        return "core" if len(head) > 17 and head[16:18] == ET_CORE.to_bytes(2, "little") else _elf_kind(head)
+    if head.startswith(_PACK):
+        return "symbols"
+    from forensics.config import looks_like_config
+    from forensics.logs import looks_like_evidence, looks_like_text
+
+    if not looks_like_text(head):
+        inner = compression_of(head)
+        what = f"{inner} data within compressed data" if inner else "no core, no text and no executable"
+        raise UnknownInput(f"`{path}` is {what}", _CORE_HINT)
+    if looks_like_config(head):
+        return "config"
+    if os.path.basename(path).startswith("core") and not looks_like_evidence(head):
+        raise UnknownInput(f"`{path}` is text, not a core, and holds nothing about HAProxy", _CORE_HINT)
+    return "journal" if head.lstrip().startswith(b'{"') and b'"__REALTIME_TIMESTAMP"' in head else "log"
+
+
+def _elf_kind(head: bytes) -> str:
+    """A big-endian core has its type the other way round: let the core reader say what it is."""
+    return "core" if len(head) > 17 and head[16:18] == ET_CORE.to_bytes(2, "big") else "executable"
+
+
+def _sha256(path: str, size: int) -> str:
+    if size > _HASHED:
+        return ""
+    from hashlib import sha256
+
+    with open(path, "rb") as file:
+        return sha256(file.read()).hexdigest()
+
+
+def text_stream(path: str) -> IO[bytes]:
+    """The lines of a text input, decompressed; ``-`` is standard input."""
+    if path == "-":
+        return sys.stdin.buffer
+    stream, _compression = open_stream(path)
+    return stream
+
+
+def check(taken: list[Taken]) -> None:
+    """One incident has one core, one configuration and one executable at the most. Raises UsageError."""
+    for kind in ("core", "config", "executable"):
+        several = [one.path for one in taken if one.kind == kind]
+        if len(several) > 1:
+            raise UsageError(
+                f"{len(several)} inputs are of the kind {kind}: {', '.join(several)}",
+                "triage is about one incident; `haproxy-forensics scan` goes through many",
+            )

@@ -1,0 +1,156 @@
+"""BUG_ON, WARN_ON, CHECK_IF and ABORT_NOW: the assertion line, its explanation, its call trace."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from forensics.logs.carrier import Record
+from forensics.logs.limits import Kept
+from forensics.logs.thread_dump import is_thread_line
+from forensics.logs.trace import MAX_FRAMES, TraceFrame, is_trace_header, name_by_callers, parse_frame
+from forensics.record import record
+
+CLUES = (rb'" matched at ', rb"ABORT at ")
+
+_KINDS = {"bug": "bug_on", "warn": "warn_on", "check": "check_if"}
+_CONDITION = re.compile(r'(FATAL|WARNING): (bug|warn|check) condition "(.*)', re.DOTALL)
+_PLACE = re.compile(r"([^:]{1,1024}):(\d{1,9})(?!\w)")
+#: 3.0-dev3; up to then ABORT_NOW() prints nothing but the call trace.
+_ABORT = re.compile(r"([^:\s][^:]{0,1023}):(\d{1,9})(?:: (.*))?", re.DOTALL)
+#: What may stand below an assertion without being its explanation.
+_OTHER = re.compile(
+    r"\s*(?:$|\[(?:ALERT|WARNING|NOTICE|DIAG)\]|\[\d|Hint:|PANIC!|WARNING!|FATAL|HA-?Proxy version|#\d"
+    r"|[^\s\[]{1,64}:\d{1,5} \[)"
+)
+#: A macro-expanded condition can be a long statement, but hardly longer.
+_MAX_TEXT = 8192
+_PANIC = ("is about to kill the process", "has stopped processing traffic")
+
+
+@record
+class BugReport:
+    """One assertion that fired.
+
+    ``kind`` is bug_on, abort_now, warn_on or check_if. ``condition`` is macro-expanded, as
+    printed, and "" for abort_now; ``file`` and ``line_number`` are None where only the call
+    trace was printed (ABORT_NOW up to 2.9). ``process_pid`` is the pid in the carrier's tag,
+    which may be the master's.
+    """
+
+    kind: str
+    condition: str
+    file: str | None
+    line_number: int | None
+    explanation: str
+    fatal: bool
+    frames: tuple[TraceFrame, ...]
+    process_pid: int | None
+    line: int
+
+
+def parse_bug(record: Record) -> BugReport | None:
+    """The assertion that a line reports, without what follows it; None for any other line."""
+    if " matched at " in record.text:
+        return _parse_condition(record)
+    return _parse_abort(record) if "ABORT at " in record.text else None
+
+
+def _parse_condition(record: Record) -> BugReport | None:
+    """The condition may hold quotes, so the last ``" matched at `` ends it."""
+    head, _, tail = record.text.rpartition('" matched at ')
+    condition, place = _CONDITION.search(head), _PLACE.match(tail)
+    if condition is None or place is None:
+        return None
+    return BugReport(
+        kind=_KINDS[condition[2]],
+        condition=condition[3][:_MAX_TEXT],
+        file=place[1],
+        line_number=int(place[2]),
+        explanation="",
+        fatal=condition[1] == "FATAL",
+        frames=(),
+        process_pid=record.pid,
+        line=record.line,
+    )
+
+
+def _parse_abort(record: Record) -> BugReport | None:
+    before, _, rest = record.text.partition("ABORT at ")
+    match = _ABORT.match(rest)
+    if match is None or before[-1:].isalnum():
+        return None
+    return BugReport("abort_now", "", match[1], int(match[2]), match[3] or "", True, (), record.pid, record.line)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A report whose trace is still being read."""
+
+    report: BugReport
+    identifier: str | None
+    explanation: str
+    traced: bool = False
+    frames: list[TraceFrame] = field(default_factory=list)
+
+
+class BugRecogniser:
+    """Collects the assertions of a log, each with its explanation and its call trace."""
+
+    def __init__(self) -> None:
+        self.found: Kept[BugReport] = Kept()
+        self._open: _Open | None = None
+        self._dump_awaits_trace = False
+
+    def feed(self, record: Record) -> None:
+        """Read one record."""
+        if report := parse_bug(record):
+            self._start(report, record)
+        elif is_thread_line(record.text) or any(phrase in record.text for phrase in _PANIC):
+            self.close()
+            self._dump_awaits_trace = True
+        elif is_trace_header(record.text):
+            self._trace(record)
+        elif self._open is not None:
+            self._continue(self._open, record)
+
+    def close(self) -> None:
+        """End the open report."""
+        if (opened := self._open) is not None:
+            frames = name_by_callers(opened.frames)
+            report = replace(opened.report, explanation=opened.explanation[:_MAX_TEXT], frames=frames)
+            self.found.append(report, 1 + len(frames) + len(report.condition) // 256)
+        self._open = None
+
+    def _start(self, report: BugReport, record: Record) -> None:
+        self.close()
+        self._dump_awaits_trace = False
+        self._open = _Open(report, record.identifier, report.explanation)
+
+    def _trace(self, record: Record) -> None:
+        """A trace belongs to the assertion above it, or to a thread dump, or is a wordless ABORT_NOW (2.4-3.4)."""
+        if self._open is not None and not self._open.traced:
+            self._open.traced = True
+        elif self._dump_awaits_trace:
+            self._dump_awaits_trace = False
+        else:
+            wordless = BugReport("abort_now", "", None, None, "", True, (), record.pid, record.line)
+            self._start(wordless, record)
+            self._trace(record)
+
+    def _continue(self, opened: _Open, record: Record) -> None:
+        if frame := parse_frame(record):
+            if len(opened.frames) < MAX_FRAMES:
+                opened.frames.append(frame)
+        elif _explains(opened, record):
+            opened.explanation = record.text.strip()
+
+
+def _explains(opened: _Open, record: Record) -> bool:
+    """The explanation of BUG_ON(cond, "text") (3.0) is written with the assertion, hence on the very next line."""
+    return (
+        not (opened.explanation or opened.traced or opened.frames or opened.report.kind == "abort_now")
+        and record.line - opened.report.line <= 1
+        and record.identifier == opened.identifier
+        and _OTHER.match(record.text) is None
+    )

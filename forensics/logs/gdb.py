@@ -1,0 +1,220 @@
+"""Backtraces that people paste: gdb's `bt`, `bt full`, `thread apply all bt`, and eu-stack's."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from forensics.culprit import SIGNAL_FRAME, is_dying
+from forensics.logs.carrier import Record
+from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
+from forensics.logs.limits import Kept
+from forensics.logs.signals import known_signal
+from forensics.record import record
+
+CLUES = (
+    rb"#\d{1,5} {1,4}[0<A-Za-z_?]",
+    rb"LWP \d",
+    rb"TID \d",
+    rb"gnal [S1-9]",
+    rb"gnal handler called",
+    rb"SignalName: ",
+    rb"killed by SIG",
+)
+
+_QUOTE = re.compile(r"(?:\s?>){1,8} ?(?=[\s#A-Za-z\[\-]|$)")
+_PAGER = re.compile(r"-{2,3}Type <\w{1,8}>[^-]{0,80}-{2,3}(?:[cq](?=#|\s|$))?")
+_THREAD = re.compile(r"\s*Thread (\d{1,5}) \((?:Thread 0x[0-9a-f]{1,16} \()?(?:LWP|process) (\d{1,10})\)")
+_EU_THREAD = re.compile(r"\s*TID (\d{1,10}):\s*$")
+_CURRENT = re.compile(r"\[Current thread is (\d{1,5}) ")
+#: gdb up to 6 printed the number only; ABRT and apport name the signal in fields of their own.
+_SIGNAL = re.compile(
+    r"(?:(?:terminated with|received) signal |killed by (?=SIG)|^\s*SignalName: )(SIG[A-Z]{2,7}|\d{1,3})\b"
+)
+_RECEIVED = re.compile(r"\s*Thread (\d{1,5}) .{0,128}received signal (SIG[A-Z]{2,7})\b")
+_MAX_FRAMES, _MAX_ALL_FRAMES = 1024, 100_000
+#: Plain backtraces that are compared with the rest; nobody pastes more.
+_MAX_PLAIN = 16
+_FENCE = "```"
+
+
+@record
+class PastedThread:
+    """One thread of a pasted backtrace. ``number`` is gdb's, None for a plain `bt`."""
+
+    number: int | None
+    lwp: int | None
+    frames: tuple[PastedFrame, ...]
+
+
+@record
+class PastedBacktrace:
+    """A backtrace made with a debugger. ``current`` is the number of gdb's current thread.
+
+    A plain `bt` that is there again as a numbered thread is left out, and then ``current`` is that thread.
+    """
+
+    threads: tuple[PastedThread, ...]
+    signal: str | None
+    current: int | None
+    line: int
+
+    @property
+    def crashed(self) -> PastedThread | None:
+        """The thread that died: the one of a plain `bt`, gdb's current one, the one that was aborting, or thread 1."""
+        choices = (
+            (thread for thread in self.threads if thread.number is None),
+            (thread for thread in self.threads if thread.number == self.current),
+            (thread for thread in self.threads if _is_aborting(thread)),
+            (thread for thread in self.threads if thread.number == 1),
+            iter(self.threads),
+        )
+        return next((thread for choice in choices for thread in choice), None)
+
+
+def _is_aborting(thread: PastedThread) -> bool:
+    """Dumped threads have a signal frame too; only the dying one has frames of dying on top."""
+    names = [frame.function for frame in thread.frames[:12]]
+    return any(is_dying(name) and name not in (SIGNAL_FRAME, "debug_handler") for name in names)
+
+
+@dataclass(slots=True)
+class _OpenThread:
+    """A thread while its frames come in."""
+
+    number: int | None
+    lwp: int | None
+    bare: bool = False
+    frames: list[PastedFrame] = field(default_factory=list)
+
+    def finish(self) -> PastedThread | None:
+        """The thread; None when a stray line merely looked like a frame."""
+        if not self.frames or (self.frames[0].index != 0 and len(self.frames) < 2):
+            return None
+        below = (*self.frames[1:], None)
+        frames = tuple(_guess_inlined(frame, outer) for frame, outer in zip(self.frames, below, strict=True))
+        return PastedThread(self.number, self.lwp, frames)
+
+
+def _guess_inlined(frame: PastedFrame, outer: PastedFrame | None) -> PastedFrame:
+    """The call site of an inlined function has no address of its own, so gdb prints none."""
+    inlined = outer is not None and outer.address is None and outer.index == frame.index + 1
+    if not inlined or outer is None or SIGNAL_FRAME in (frame.function, outer.function):
+        return frame
+    return replace(frame, inlined_guess=True)
+
+
+def _merge_repeated(threads: list[PastedThread], current: int | None) -> tuple[tuple[PastedThread, ...], int | None]:
+    """Drop what is pasted twice: gdb shows frame 0 on its own, then in `bt`, then in `thread apply all bt`."""
+    kept = list(threads)
+    for plain in [thread for thread in threads if thread.number is None and thread.lwp is None][:_MAX_PLAIN]:
+        longer = [thread for thread in kept if thread is not plain and _begins_with(thread, plain)]
+        if not longer:
+            continue
+        kept = [thread for thread in kept if thread is not plain]
+        numbers = [thread.number for thread in longer if thread.number is not None]
+        if numbers and current not in numbers:
+            current = 1 if 1 in numbers else numbers[0]
+    return tuple(kept), current
+
+
+def _begins_with(thread: PastedThread, plain: PastedThread) -> bool:
+    pairs = zip(thread.frames, plain.frames, strict=False)
+    return len(thread.frames) >= len(plain.frames) and all(
+        (ours.function, ours.address) == (theirs.function, theirs.address) for ours, theirs in pairs
+    )
+
+
+class BacktraceRecogniser:
+    """Collects pasted backtraces; a new "terminated with signal" begins a new one."""
+
+    def __init__(self) -> None:
+        self.found: Kept[PastedBacktrace] = Kept()
+        self._threads: list[PastedThread] = []
+        self._signal: str | None = None
+        self._current: int | None = None
+        self._line = 0
+        self._weight = 0
+        self._thread: _OpenThread | None = None
+        self._frame: FrameText | None = None
+
+    def feed(self, record: Record) -> None:
+        """Read one record."""
+        text = _unquote(record.text)
+        if "--Type <" in record.text and not text.strip():
+            return
+        if frame_start(text) is not None:
+            self._end_frame()
+            self._frame = FrameText(text, record.line)
+        elif not self._feed_header(text, record.line) and self._frame is not None and not self._frame.take(text):
+            self._end_frame()
+
+    def close(self) -> None:
+        """End the open backtrace."""
+        self._end_thread()
+        if self._threads or self._signal:
+            threads, current = _merge_repeated(self._threads, self._current)
+            self.found.append(PastedBacktrace(threads, self._signal, current, self._line), 1 + self._weight)
+        self._threads, self._signal, self._current, self._line, self._weight = [], None, None, 0, 0
+
+    def _feed_header(self, text: str, line: int) -> bool:
+        if "LWP" in text or "TID" in text or "Thread " in text:
+            return self._begin_thread(text, line)
+        if ("ignal" in text or "killed by SIG" in text) and (signal := _SIGNAL.search(text)):
+            self._begin_signal(signal[1], line)
+            return True
+        return False
+
+    def _begin_signal(self, name: str, line: int) -> None:
+        if self._threads or self._thread:
+            self.close()
+        self._signal, self._line = known_signal(name) or self._signal, self._line or line
+
+    def _begin_thread(self, text: str, line: int) -> bool:
+        if current := _CURRENT.search(text):
+            self._current = int(current[1])
+        elif match := _THREAD.match(text):
+            self._end_thread()
+            self._thread = _OpenThread(int(match[1]), int(match[2]))
+        elif match := _EU_THREAD.match(text):
+            self._end_thread()
+            self._thread = _OpenThread(None, int(match[1]), bare=True)
+        elif received := _RECEIVED.match(text):
+            self._begin_signal(received[2], line)
+            self._current = int(received[1])
+        else:
+            return False
+        self._line = self._line or line
+        return True
+
+    def _end_frame(self) -> None:
+        if self._frame is None:
+            return
+        bare = self._thread is not None and self._thread.bare
+        frame, self._frame = parse_pasted_frame(self._frame.text(), self._frame.line, bare), None
+        if frame is None:
+            return
+        self._line = self._line or frame.line
+        thread = self._thread
+        if thread is None or (thread.frames and frame.index <= thread.frames[-1].index):
+            self._end_thread()
+            thread = self._thread = _OpenThread(None, None)
+        if len(thread.frames) < _MAX_FRAMES and self._weight < _MAX_ALL_FRAMES:
+            thread.frames.append(frame)
+            self._weight += 1 + len(frame.args) // 256
+
+    def _end_thread(self) -> None:
+        self._end_frame()
+        thread = self._thread.finish() if self._thread else None
+        if thread is not None:
+            self._threads.append(thread)
+        self._thread = None
+
+
+def _unquote(text: str) -> str:
+    """Take off what mail, Markdown and the pager put around gdb's lines."""
+    if text.lstrip().startswith(">"):
+        text = _QUOTE.sub("", text, count=1) if _QUOTE.match(text) else text
+    if "--Type <" in text:
+        text = _PAGER.sub("", text)
+    return "" if text.lstrip().startswith(_FENCE) else text

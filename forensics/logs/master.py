@@ -1,0 +1,53 @@
+"""What the master says about its children."""
+
+from __future__ import annotations
+
+import re
+
+from forensics.logs.carrier import Record
+from forensics.logs.limits import Kept
+from forensics.logs.signals import signal_of_status
+from forensics.record import record
+
+CLUES = (rb"xited with code ",)
+
+#: `#n` after "worker" up to 2.4; a program section has a name (2.0-3.2).
+_EXIT = re.compile(
+    r"\b(Current worker|Former worker|Failed to load worker|(?:Current|Former) program '[^']{0,256}'|Process)"
+    r" (?:#\d{1,9} )?\(?(\d{1,10})\)? exited with code (\d{1,9}) \(([^()]{0,64})\)"
+)
+_ROLES = {"Current worker": "current", "Former worker": "former", "Failed to load worker": "failed"}
+
+
+@record
+class WorkerExit:
+    """The end of a child of the master.
+
+    ``role`` is current, former (kept after a reload), failed (died while starting) or other
+    (a program section, an unknown child). ``signal`` is the name ("SIGILL") of the signal
+    in the code, None for an ordinary exit.
+    """
+
+    pid: int
+    code: int
+    signal: str | None
+    role: str
+    line: int
+
+
+class WorkerExitRecogniser:
+    """Collects the ends of workers that the master reported."""
+
+    def __init__(self) -> None:
+        self.found: Kept[WorkerExit] = Kept()
+
+    def feed(self, record: Record) -> None:
+        """Read one record."""
+        if " exited with code " not in record.text:
+            return
+        if match := _EXIT.search(record.text):
+            role, code = _ROLES.get(match[1], "other"), int(match[3])
+            self.found.append(WorkerExit(int(match[2]), code, signal_of_status(code), role, record.line))
+
+    def close(self) -> None:
+        """Nothing stays open: every exit is one line."""

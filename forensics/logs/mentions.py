@@ -1,0 +1,89 @@
+"""Single lines that say something of the process: its version, its path, the words of a library that aborts."""
+
+from __future__ import annotations
+
+import re
+
+from forensics.logs.carrier import Record
+from forensics.logs.limits import Kept
+from forensics.record import record
+
+CLUES = (
+    rb"xy version ", rb"xecutable is ", rb"Status: [lsdEou]", rb"\*\*\* ", rb"\((?:!prev|out\)|fasttop|top\))",
+    rb"vs\. prev", rb"ked list", rb"\(\): ", rb"glibc error", rb"Assertion `", rb"AddressSanitizer", rb"PANIC: ",
+    rb"O(?:PENSSL|penSSL) internal", rb"FATAL: ", rb"A bogus ", rb"Contents around first", rb"'debug dev ",
+    rb"_parse_cli_", rb"_run_cli_",
+)  # fmt: skip
+
+#: What ends a process by itself, and says so in a line of its own.
+FATAL_MENTIONS = frozenset({"libc abort", "asan", "lua", "openssl", "pool", "spinning"})
+
+
+@record
+class Mention:
+    """One line worth knowing.
+
+    ``what`` is one of: version, executable, status, libc abort, asan, lua, openssl, pool,
+    pool caller, pool free, pool name, spinning, blocked traffic warning, deliberate.
+    """
+
+    what: str
+    value: str
+    line: int
+
+
+_MAX_VALUE = 1024
+_VALUE = rf"(.{{1,{_MAX_VALUE}}})"
+#: glibc's own words, at the start of a line and nothing before them (malloc/malloc.c, debug/).
+_LIBC = (
+    r"(?:\*\*\* (?:Error in `|stack smashing detected|buffer overflow detected|longjmp causes)|Fatal glibc error: "
+    r"|double free or corruption \(|corrupted (?:size vs\. prev_size|double-linked list)|malloc\(\): "
+    r"|malloc_consolidate\(\): |realloc\(\): |free\(\): |munmap_chunk\(\): ).{0,1024}"
+)
+#: The word after "Status: ", of any release.
+_STATUS = r"(?:long-term supported|stable branch|development branch|End of life|old|unknown).{0,256}"
+_BLOCKED = r"thread \d{1,5} has stopped processing traffic for \d{1,20} milliseconds"
+#: Each shape behind a plain substring, so that a line which is nothing costs next to nothing.
+_SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
+    (what, guard, re.compile(pattern))
+    for what, guard, pattern in (
+        ("version", "haproxy version is ", r"haproxy version is (\S{1,128})"),
+        ("version", "Proxy version ", r"(?:^|\s)HA-?Proxy version (\d\S{0,127})"),
+        ("executable", "path to executable is ", rf"path to executable is {_VALUE}"),
+        ("status", "Status: ", rf"^\s*Status: ({_STATUS})"),
+        ("libc abort", "", rf"^\s*({_LIBC})"),
+        ("libc abort", "Assertion `", r"^(.{0,768}Assertion `.{1,512}' failed)"),
+        ("asan", "AddressSanitizer: ", r"ERROR: AddressSanitizer: ([\w-]{1,64})"),
+        ("lua", "unprotected error", rf"PANIC: unprotected error in call to Lua API {_VALUE}"),
+        ("openssl", "nternal error", r"((?:OPENSSL|OpenSSL) internal error: .{0,512})"),
+        ("pool", "pool inconsistency", r"pool inconsistency detected in thread \d{1,5}: (.{1,128})"),
+        ("pool", "Contents around first", r"(Contents around first corrupted address) relative to pool item"),
+        ("pool caller", "caller: 0x", r"^\s*caller: 0x[0-9a-f]{1,16} \((\S{1,512})\)"),
+        ("pool free", "pool_free() location", r"Resolving the tag as a pool_free\(\) location: (\S{1,512})"),
+        ("pool name", "pool: 0x", r"^\s*pool: 0x[0-9a-f]{1,16} \('([^']{1,64})'"),
+        ("spinning", "is spinning at ", r"A bogus (\w{1,32} \[[^\]]{0,64}\] is spinning at \d{1,20} calls per second)"),
+        ("blocked traffic warning", "has stopped processing traffic for ", rf"({_BLOCKED})"),
+        ("deliberate", "'debug dev ", r"triggered on purpose from the CLI '(debug dev \w{1,64})"),
+    )
+)
+#: Up to 2.9 nothing says that a command did it, except the command's own function on the stack.
+_COMMAND = re.compile(r"\bdebug_(?:parse|run)_cli_([a-z]{1,32})(?=[ '),]|\+0x[0-9a-f]{1,16}/|$)")
+
+
+class MentionRecogniser:
+    """Collects the mentions of a log."""
+
+    def __init__(self) -> None:
+        self.found: Kept[Mention] = Kept()
+
+    def feed(self, record: Record) -> None:
+        """Read one record."""
+        text = record.text
+        for what, guard, shape in _SHAPES:
+            if guard in text and (match := shape.search(text)):
+                self.found.append(Mention(what, match[1].strip(), record.line))
+        if "_cli_" in text and (command := _COMMAND.search(text)):
+            self.found.append(Mention("deliberate", f"debug dev {command[1]}", record.line))
+
+    def close(self) -> None:
+        """Nothing stays open: every mention is one line."""

@@ -1,0 +1,1 @@
+"""Random-access bytes: local files, compressed streams, and the memory of a dead process."""

@@ -1,0 +1,165 @@
+"""Streams of compressed files: recognised by content, decompressed as they are read."""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import IO, Any, cast
+
+from forensics.errors import InputError, UnreadableInput
+
+#: First bytes of each format that opens directly, and its name.
+MAGICS: tuple[tuple[bytes, str], ...] = (
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x1f\x8b", "gzip"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+    (b"BZh", "bzip2"),
+)
+
+#: What the decompressors raise on bytes that are not what they seem. zstandard and lz4 have
+#: errors of their own, both plain children of Exception and RuntimeError: see ``damage_errors``.
+_STANDARD_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, RuntimeError)
+
+
+def compression_of(head: bytes) -> str:
+    """The name of the compression that ``head`` begins, "" for none."""
+    for magic, name in MAGICS:
+        if head.startswith(magic):
+            return name
+    return ""
+
+
+def damage_errors(compression: str) -> tuple[type[Exception], ...]:
+    """The exceptions by which a decompressor says that its input is damaged."""
+    if compression == "zstd":
+        import zstandard
+
+        return (*_STANDARD_ERRORS, zstandard.ZstdError)
+    if compression == "xz":
+        import lzma
+
+        return (*_STANDARD_ERRORS, lzma.LZMAError)
+    if compression == "gzip":
+        import zlib
+
+        return (*_STANDARD_ERRORS, zlib.error)
+    return _STANDARD_ERRORS
+
+
+def decompressing(raw: IO[bytes], compression: str) -> IO[bytes]:
+    """A readable stream of what ``raw`` holds; ``compression`` as from ``compression_of``."""
+    if compression == "zstd":
+        import zstandard
+
+        # 128 MiB is the window of `zstd --ultra`; more would let a file choose our memory.
+        context = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        return cast(IO[bytes], context.stream_reader(raw, read_across_frames=True))
+    if compression == "gzip":
+        import gzip
+
+        return cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb"))
+    if compression == "xz":
+        import lzma
+
+        return cast(IO[bytes], lzma.LZMAFile(raw, "rb"))
+    if compression == "lz4":
+        return _lz4(raw)
+    if compression == "bzip2":
+        import bz2
+
+        return cast(IO[bytes], bz2.BZ2File(raw, "rb"))
+    return raw
+
+
+def _lz4(raw: IO[bytes]) -> IO[bytes]:
+    try:
+        import lz4.frame
+    except ImportError as error:
+        raise InputError("cannot open lz4 data: the package `lz4` is missing", "pip install lz4") from error
+    return cast(IO[bytes], lz4.frame.LZ4FrameFile(raw, "rb"))
+
+
+class _Decompressed(io.RawIOBase):
+    """A decompressed stream that closes the file below it, which most decompressors leave open."""
+
+    def __init__(self, stream: IO[bytes], file: IO[bytes]) -> None:
+        self._stream = stream
+        self._file = file
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill ``buffer`` as far as the next bytes go."""
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close both."""
+        self._stream.close()
+        self._file.close()
+        super().close()
+
+
+def open_stream(path: str) -> tuple[IO[bytes], str]:
+    """The decompressed content of ``path`` as a stream, and its compression ("" for none)."""
+    try:
+        raw = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 - the caller closes it
+        head = raw.read(8)
+        raw.seek(0)
+    except OSError as error:
+        raise UnreadableInput(
+            f"cannot open `{path}`: {error.strerror}", "check the path and the permissions"
+        ) from error
+    compression = compression_of(head)
+    if not compression:
+        return raw, ""
+    return io.BufferedReader(_Decompressed(decompressing(raw, compression), raw), 1 << 16), compression
+
+
+def zstd_is_cut(path: str) -> bool:
+    """Whether a zstd file ends within a frame, which python-zstandard's reader does not tell (RFC 8878, 3.1)."""
+    with open(path, "rb") as file:
+        while magic := file.read(4):
+            if len(magic) == 4 and magic[1:] == b"\x2a\x4d\x18" and magic[0] & 0xF0 == 0x50:  # skippable
+                file.seek(int.from_bytes(file.read(4), "little"), io.SEEK_CUR)
+            elif not _frame_is_whole(file):
+                return True
+        return file.tell() > os.fstat(file.fileno()).st_size
+
+
+def _frame_is_whole(file: IO[bytes]) -> bool:
+    flags = file.read(1)
+    if not flags:
+        return False
+    single, dictionary, size = flags[0] >> 5 & 1, (0, 1, 2, 4)[flags[0] & 3], flags[0] >> 6
+    file.seek((1 - single) + dictionary + (0, 2, 4, 8)[size] + (single if size == 0 else 0), io.SEEK_CUR)
+    end = os.fstat(file.fileno()).st_size
+    last = 0
+    while not last:
+        head = file.read(3)
+        if len(head) < 3:
+            return False
+        block = int.from_bytes(head, "little")
+        last = block & 1
+        file.seek(1 if block >> 1 & 3 == 1 else block >> 3, io.SEEK_CUR)
+    file.seek(4 * (flags[0] >> 2 & 1), io.SEEK_CUR)
+    return file.tell() <= end
+
+
+def head_of(path: str, size: int = 4096) -> bytes:
+    """The first decompressed bytes of ``path``: what kinds are recognised by."""
+    stream, compression = open_stream(path)
+    with stream:
+        try:
+            return stream.read(size)
+        except damage_errors(compression):
+            return b""
+
+
+def stream_of(data: bytes) -> IO[bytes]:
+    """A stream over bytes in memory (standard input, which cannot be reopened)."""
+    return io.BytesIO(data)

@@ -1,0 +1,19 @@
+"""Function names: what compilers add to them, and how to compare them."""
+
+from __future__ import annotations
+
+import re
+
+#: Suffixes that gcc and clang append to the name of a clone or a fragment of a function.
+_CLONE = re.compile(r"(?:\.(?:isra|constprop|part|cold|lto_priv|llvm)(?:\.\d+)*)+$")
+
+#: A frame whose function has no name.
+UNNAMED = "?"
+
+
+def plain_name(symbol: str) -> str:
+    """The function as the source calls it: ``pl_wait_unlock_long.isra.0`` -> ``pl_wait_unlock_long``.
+
+    A symbol version (``name@@GLIBC_2.34``) goes too.
+    """
+    return _CLONE.sub("", symbol.split("@", 1)[0])

@@ -1,0 +1,1 @@
+"""The answer as one document, and its renderings."""

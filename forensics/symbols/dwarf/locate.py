@@ -1,0 +1,96 @@
+"""All that DWARF says of an address: the calls active there, each with file and line."""
+
+from __future__ import annotations
+
+import struct
+
+from forensics.absence import Absence
+from forensics.elf.image import ElfImage
+from forensics.symbols.dwarf.call_sites import CallSite, call_sites
+from forensics.symbols.dwarf.functions import Function, functions_of_unit
+from forensics.symbols.dwarf.info import AT_COMP_DIR, AT_NAME, AT_STMT_LIST, DebugInfo, Unit, open_debug_info
+from forensics.symbols.dwarf.line_header import LineHeader
+from forensics.symbols.dwarf.lines import LineTable, read_lines
+from forensics.symbols.dwarf.ranges import UnitIndex, holds
+from forensics.symbols.site import Call
+
+#: What reading damaged DWARF raises; each becomes an Absence here.
+DAMAGE = (IndexError, ValueError, KeyError, struct.error, RecursionError, ZeroDivisionError)
+
+
+class DwarfLines:
+    """Addresses to calls, for one file with DWARF; units are read once, when first needed."""
+
+    def __init__(self, info: DebugInfo) -> None:
+        self.info = info
+        self._index = UnitIndex(info)
+        self._lines: dict[int, tuple[LineHeader, LineTable]] = {}
+        self._functions: dict[int, list[Function]] = {}
+
+    def unit_of(self, pc: int) -> Unit | None:
+        """The unit whose code holds ``pc``."""
+        return self._index.find(pc)
+
+    def calls(self, pc: int) -> tuple[Call, ...] | Absence:
+        """The calls active at ``pc``, innermost first."""
+        try:
+            unit = self._index.find(pc)
+            if unit is not None:
+                return self._calls(unit, pc)
+        except DAMAGE as error:
+            return Absence(f"source line of {pc:#x}", f"the DWARF of {self.info.path} is damaged ({error})")
+        return Absence(f"source line of {pc:#x}", f"no unit in {self.info.path} covers this code")
+
+    def _calls(self, unit: Unit, pc: int) -> tuple[Call, ...]:
+        holding = [one for one in self.functions(unit) if holds(one.ranges, pc)]
+        # Aliases of assembly functions share their code; the last one declared is the one that gdb shows.
+        return self.calls_in(unit, holding[-1], pc) if holding else ()
+
+    def function_at(self, pc: int) -> Function | None:
+        """The physical function that holds ``pc``."""
+        unit = self._index.find(pc)
+        holding = [one for one in self.functions(unit) if holds(one.ranges, pc)] if unit else []
+        return holding[-1] if holding else None
+
+    def call_sites(self, pc: int) -> tuple[int, list[CallSite]]:
+        """Entry point and call sites of the function that holds ``pc``; (0, []) when there is none."""
+        try:
+            function = self.function_at(pc)
+            return (function.ranges[0][0], call_sites(function.entry)) if function else (0, [])
+        except DAMAGE:
+            return 0, []
+
+    def calls_in(self, unit: Unit, function: Function, pc: int) -> tuple[Call, ...]:
+        """The calls active at ``pc``, which ``function`` is known to hold."""
+        header, table = self.lines(unit)
+        file, line = table.find(pc)
+        calls = []
+        for one in reversed(function.active(pc)):
+            calls.append(Call(one.name, file, line))
+            file, line = header.file(one.call_file), one.call_line
+        return tuple(calls)
+
+    def functions(self, unit: Unit) -> list[Function]:
+        """The functions of ``unit``; read once."""
+        found = self._functions.get(unit.offset)
+        if found is None:
+            found = self._functions[unit.offset] = functions_of_unit(self.info, unit)
+        return found
+
+    def lines(self, unit: Unit) -> tuple[LineHeader, LineTable]:
+        """Header and rows of the line program of ``unit``; read once."""
+        found = self._lines.get(unit.offset)
+        if found is None:
+            top = self.info.top(unit)
+            offset, directory, name = top.number(AT_STMT_LIST, 0), top.text(AT_COMP_DIR), top.text(AT_NAME)
+            found = self._lines[unit.offset] = read_lines(self.info, offset, directory, name)
+        return found
+
+
+def open_dwarf(image: ElfImage) -> DwarfLines | Absence:
+    """The DWARF of ``image``, or why it cannot be used."""
+    try:
+        info = open_debug_info(image)
+        return info if isinstance(info, Absence) else DwarfLines(info)
+    except DAMAGE as error:
+        return Absence(f"source lines of {image.path}", f"the DWARF is damaged ({error})", "the original debug file")

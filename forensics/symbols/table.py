@@ -1,0 +1,74 @@
+"""The symbol table of an image: which function holds an address, and no guess beyond its end."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from forensics.elf.constants import STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
+from forensics.elf.image import ElfImage
+
+
+class SymbolTable:
+    """Functions sorted by address.
+
+    Where several names share an address, the greatest in byte order wins, as in
+    gdb (``minimal_symbol_is_less_than``), so that both name the same alias.
+    """
+
+    def __init__(self, functions: Iterable[tuple[int, int, str]]) -> None:
+        """``functions`` are (start, size in bytes, name)."""
+        self.functions = sorted(functions, key=lambda one: (one[0], one[2].encode()))
+        self._starts = [one[0] for one in self.functions]
+        self._by_name: dict[str, int] | None = None
+
+    def find(self, address: int) -> tuple[str, int]:
+        """Name and start of the function that holds ``address``; ("", 0) for none.
+
+        As in gdb (``lookup_minimal_symbol_by_pc_section`` in minsyms.c): a symbol of size 0
+        (hand-written assembly, a label within a function) counts only where no function of a
+        known size holds the address, and then reaches to the next one.
+        """
+        index, unsized = bisect_right(self._starts, address) - 1, -1
+        while index >= 0:
+            start, size, name = self.functions[index]
+            if size and address < start + size:
+                return name, start
+            if size == 0:
+                unsized = index if unsized < 0 else unsized
+            elif index == 0 or address >= self.functions[index - 1][0] + self.functions[index - 1][1]:
+                break
+            index -= 1
+        return (self.functions[unsized][2], self.functions[unsized][0]) if unsized >= 0 else ("", 0)
+
+    def start_of(self, name: str) -> int | None:
+        """The address of the function ``name``."""
+        if self._by_name is None:
+            self._by_name = {symbol: start for start, _size, symbol in self.functions}
+        return self._by_name.get(name)
+
+
+def functions_of(images: Iterable[ElfImage]) -> SymbolTable:
+    """The functions of ``.symtab`` and ``.dynsym`` of an image and its debug file."""
+    found: dict[tuple[int, str], int] = {}
+    for image in images:
+        last: dict[int, tuple[int, str]] = {}
+        for table in (".symtab", ".dynsym"):
+            for symbol in image.symbols(table):
+                code = symbol.type in (STT_FUNC, STT_GNU_IFUNC) or (symbol.type == STT_NOTYPE and symbol.name)
+                if symbol.section and symbol.section < 0xFF00 and code and _is_code(image, symbol.section, symbol.type):
+                    key = symbol.value, symbol.name.decode("utf-8", "replace")
+                    found[key] = max(symbol.size, found.get(key, 0))
+                    last[symbol.section] = max(key, last.get(symbol.section, key))
+        for section, key in last.items():
+            # A symbol without size reaches to the next one, but never into another section.
+            if found[key] == 0:
+                found[key] = max(0, image.section_end(section) - key[0])
+    return SymbolTable((start, size, name) for (start, name), size in found.items())
+
+
+def _is_code(image: ElfImage, section: int, kind: int) -> bool:
+    """Symbols without a type (`_start` of old toolchains) count only in .text."""
+    if kind != STT_NOTYPE:
+        return True
+    return image.section_name(section) == ".text"

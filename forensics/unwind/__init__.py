@@ -1,0 +1,1 @@
+"""Registers to frames, each with its trust."""

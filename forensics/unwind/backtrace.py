@@ -1,0 +1,214 @@
+"""Backtraces of a core: every thread, every frame, inlined ones included."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from forensics.absence import Absence
+from forensics.elf.constants import MACHINES
+from forensics.elf.core import CoreDump
+from forensics.elf.module import VDSO, Module
+from forensics.errors import UnsupportedInput
+from forensics.memory.random_access import RandomAccess
+from forensics.names import plain_name
+from forensics.symbols.find import ModuleFiles, Places, find_files, vdso_bytes
+from forensics.symbols.module import ModuleSymbols
+from forensics.symbols.site import Call
+from forensics.unwind.architecture import ARCHITECTURES, Architecture
+from forensics.unwind.frame import Frame, ThreadStack
+from forensics.unwind.rule import UnwindRow
+from forensics.unwind.tables import ModuleRows
+from forensics.unwind.walk import Step, walk
+
+if TYPE_CHECKING:
+    from forensics.symbols.dwarf.call_sites import CallSite
+
+#: The name that gdb gives to the frame between a handler and the code that was interrupted.
+SIGNAL_HANDLER = "<signal handler called>"
+
+
+class Process:
+    """The code of a dead process: modules with their symbols, opened when a frame needs them."""
+
+    def __init__(self, core: CoreDump, places: Places) -> None:
+        self.core = core
+        self.architecture = architecture_of(core)
+        self._places = places
+        self._starts = [module.start for module in core.modules]
+        self._symbols: dict[int, ModuleSymbols] = {}
+        self._rows: dict[int, ModuleRows] = {}
+
+    def module_at(self, address: int) -> Module | Absence:
+        """The module that holds ``address``."""
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and address < self.core.modules[index].end:
+            return self.core.modules[index]
+        return Absence(f"module at {address:#x}", "no mapped file holds this address")
+
+    def symbols(self, module: Module) -> ModuleSymbols:
+        """The symbols of ``module``."""
+        found = self._symbols.get(module.start)
+        if found is None:
+            files = find_files(module, self._places, self._image_in_memory(module))
+            found = self._symbols[module.start] = ModuleSymbols(files)
+        return found
+
+    def _image_in_memory(self, module: Module) -> RandomAccess | None:
+        if module.path != VDSO:
+            return None
+        data = self.core.memory.read(module.start, module.end - module.start)
+        return vdso_bytes(data) if isinstance(data, bytes) else None
+
+    def rows(self, module: Module) -> ModuleRows:
+        """The call frame rows of ``module``."""
+        found = self._rows.get(module.start)
+        if found is None:
+            found = self._rows[module.start] = ModuleRows(self.symbols(module))
+        return found
+
+    def row(self, address: int) -> UnwindRow | Absence:
+        """How to unwind from ``address`` of the process."""
+        module = self.module_at(address)
+        return module if isinstance(module, Absence) else self.rows(module).row(address - module.base)
+
+    def is_main(self, address: int) -> bool:
+        """Whether ``address`` lies in the executable's ``main()``."""
+        module = self.module_at(address)
+        return isinstance(module, Module) and module.main and self._in_main(module, address - module.base)
+
+    def _in_main(self, module: Module, address: int) -> bool:
+        site = self.symbols(module).site(address)
+        return site.calls[-1].function == "main" if site.calls else plain_name(site.symbol) == "main"
+
+    def tail_calls(self, return_pc: int, callee: int) -> list[int]:
+        """Return addresses of functions that jumped on, between a call and the code running below it.
+
+        Only what DWARF tells of both sides; kept with the records of the callee's build.
+        """
+        caller, running = self.module_at(return_pc - 1), self.module_at(callee)
+        if isinstance(caller, Absence) or isinstance(running, Absence):
+            return []
+        kept = self.symbols(running).records.records("tail_calls")
+        key = (
+            f"{callee - running.base:x} {caller.build_id if caller is not running else ''} {return_pc - caller.base:x}"
+        )
+        if key not in kept:
+            found = self._find_tail_calls(caller, running, return_pc, callee)
+            kept[key] = [address - running.base for address in found]
+        return [int(address) + running.base for address in kept[key]]
+
+    def _find_tail_calls(self, caller: Module, running: Module, return_pc: int, callee: int) -> list[int]:
+        from forensics.unwind.tail_calls import Jump, jumps_between
+
+        def sites_of(start: int) -> list[Jump]:
+            module = caller if caller.start <= start < caller.end else running
+            _entry, sites = self.symbols(module).call_sites(start - module.base)
+            return [Jump(site.return_pc + module.base, resolve(module, site), site.tail) for site in sites]
+
+        def resolve(module: Module, site: CallSite) -> int:
+            if site.target:
+                return site.target + module.base
+            for place in (module, running) if site.name else ():
+                address = self.symbols(place).address_of(site.name)
+                if address:
+                    return address + place.base
+            return 0
+
+        calling, _sites = self.symbols(caller).call_sites(return_pc - 1 - caller.base)
+        start, _sites = self.symbols(running).call_sites(callee - running.base)
+        if not calling or not start:
+            return []
+        found = jumps_between(sites_of, calling + caller.base, return_pc, start + running.base)
+        # A jump in the caller's module could only be kept with that build: HAProxy has none into libraries.
+        return found if all(running.start <= address < running.end for address in found) else []
+
+    @property
+    def files(self) -> tuple[ModuleFiles, ...]:
+        """The files of the modules that were needed so far."""
+        return tuple(symbols.files for symbols in self._symbols.values())
+
+    def save(self) -> None:
+        """Keep what was found out about each build."""
+        for symbols in self._symbols.values():
+            symbols.save()
+
+
+def architecture_of(core: CoreDump) -> Architecture:
+    """The processor of ``core``. UnsupportedInput when its stacks cannot be unwound."""
+    found = ARCHITECTURES.get(core.machine)
+    if found is None:
+        name = MACHINES.get(core.machine, f"machine {core.machine}")
+        raise UnsupportedInput(
+            f"`{core.path}` is a core of {name}, and this version unwinds x86-64 only",
+            "triage its log instead, or paste gdb's `thread apply all bt` into a file and triage that",
+        )
+    return found
+
+
+def backtraces(process: Process) -> tuple[ThreadStack, ...]:
+    """The stacks of all threads, in the order of the core: the one that died first."""
+    core = process.core
+    stacks = []
+    for number, thread in enumerate(core.threads, 1):
+        registers = process.architecture.registers(thread.registers)
+        walked = walk(registers, process.architecture, core.memory, process.row, process.is_main)
+        frames = tuple(_frames(process, walked.steps))
+        crashed = number == 1 and core.signal is not None
+        stacks.append(ThreadStack(thread.lwp, number, crashed, frames, walked.stop))
+    return tuple(stacks)
+
+
+def _frames(process: Process, steps: tuple[Step, ...]) -> Iterator[Frame]:
+    index = 0
+    for step in _with_tail_calls(process, steps):
+        for frame in _expand(process, step, index):
+            yield frame
+            index += 1
+
+
+def _with_tail_calls(process: Process, steps: tuple[Step, ...]) -> Iterator[Step]:
+    """The steps, and between them the functions that jumped on and left no frame."""
+    for step, caller in zip(steps, (*steps[1:], None), strict=False):
+        yield step
+        # Code that a signal interrupted did not call the handler.
+        if caller is None or step.signal or caller.lookup == caller.pc:
+            continue
+        for pc in process.tail_calls(caller.pc, step.lookup):
+            yield Step(pc, pc - 1, caller.sp, "cfi", False, tail=True)
+
+
+def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
+    """The frames of one step: inlined calls first, then the function they were inlined into."""
+    module = process.module_at(step.lookup)
+    if isinstance(module, Absence):
+        yield Frame(index, step.pc, "", "", 0, "", 0, "", False, step.trust, "no_module")
+        return
+    symbols = process.symbols(module)
+    site = symbols.site(step.lookup - module.base)
+    start = module.base + site.start if site.symbol else module.base
+    offset = step.pc - start
+    if step.signal:
+        yield Frame(index, step.pc, SIGNAL_HANDLER, site.symbol, offset, "", 0, module.path, False, step.trust,
+                    "signal_handler")  # fmt: skip
+        return
+    status = _status(symbols, site.symbol or (site.calls and site.calls[-1].function))
+    calls = site.calls or (Call(site.symbol, "", 0),)
+    if step.tail:
+        # gdb loses the function that a call was inlined into when that function jumped on; so do we, to be
+        # comparable: the calls that matter to HAProxy are not of this kind.
+        calls = calls[:1]
+    for place, call in enumerate(calls):
+        inlined = place < len(calls) - 1
+        symbol = "" if inlined else site.symbol
+        yield Frame(index + place, step.pc, call.function, symbol, offset, call.file, call.line, module.path,
+                    inlined, step.trust, status, step.tail)  # fmt: skip
+
+
+def _status(symbols: ModuleSymbols, named: object) -> str:
+    if named:
+        return "symbolicated"
+    if symbols.found:
+        return "no_symbol"
+    return "mismatched" if symbols.files.status == "mismatched" else "no_executable"

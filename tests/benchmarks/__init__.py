@@ -1,0 +1,1 @@
+"""Memory on a core that is larger than any machine."""

@@ -1,0 +1,1 @@
+"""Tests of forensics.logs, on logs of real processes."""

@@ -1,0 +1,147 @@
+"""Any input, in bounded time, gives evidence and never an exception."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forensics.logs import LogEvidence, culprit_frames, limits, looks_like_evidence, looks_like_text, parse
+from forensics.logs.interest import INTERESTING
+from forensics.logs.parse import _WINDOW
+from tests.logs.carriers import CARRIERS, DATA, lines_of
+
+TRAFFIC = (
+    b"Feb  6 12:14:14 lb1 haproxy[14389]: 10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in~ static/srv1 "
+    b'10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {example.com|Mozilla/5.0 (X11)} "GET /index.html HTTP/1.1"\n'
+)
+NAMES = sorted(path.name for path in DATA.iterdir())
+#: Pieces of every shape, for a machine to put together wrongly.
+SHARDS = st.sampled_from(
+    [
+        b"FATAL: bug condition \"", b'" matched at ', b"src/a.c:1", b"ABORT at ", b"  call trace(3):", b"  | 0x55",
+        b" [0f 0b]: ", b" <00 e8]: ", b"main+0x", b"/0x10", b" > f", b"Thread 1 is about to kill the process",
+        b"*>Thread 1 : id=0x7f act=1", b"stuck=1 harmless=0", b"fct=0x55(f+0x1) ctx=0x5", b"stream=0x5: ",
+        b"lock_hist: U:X locked: Y", b"### Note", b"Hint: ", b"Current worker (1) exited with code 139 (x)",
+        b"haproxy[1]: segfault at 1 ip 1 sp 1 error 6 in x[1+2]", b"Code: <c6> 04", b"trap int3 ip:1 sp:2 error:0",
+        b"Process 1 (haproxy) of user 0 dumped core", b"Stack trace of thread 1:", b"#0  0x55 f (m)",
+        b"#0  0x55 in f (a=\"", b"#1  f () at a.c:1", b"\") at a.c:1", b"Thread 1 (LWP 2):",
+        b"--Type <RET> for more--", b"> ", b"Program terminated with signal SIGILL", b'{"log":"', b'{"MESSAGE":[',
+        b"70,65]}", b'"}', b"#012", b"\x1b[1m", b"\0", b"\n", b" ", b"haproxy-1  | ",
+        b"Jan 18 11:23:05 lb1 haproxy[1]: ", b"COREDUMP_PID=1", b"COREDUMP_SIGNAL=99999",
+        b"oom-kill:task=haproxy,pid=1", b"free(): ", b"Assertion `", b"' failed", b"TID 1:", b"\xff\xfe",
+    ]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_real_log_tells_of_a_death(name: str) -> None:
+    """And is told from other files by its first bytes."""
+    head = (DATA / name).read_bytes()
+    assert parse(lines_of(name)).fatal()
+    assert looks_like_text(head) and looks_like_evidence(head)
+
+
+@given(st.binary(max_size=4096))
+def test_any_bytes_give_evidence(data: bytes) -> None:
+    """Whatever they are."""
+    assert isinstance(parse(data.splitlines(keepends=True)), LogEvidence)
+
+
+@settings(max_examples=400)
+@given(st.lists(SHARDS, max_size=60))
+def test_shards_of_shapes_in_any_order_give_evidence(shards: list[bytes]) -> None:
+    """And can be asked for the death."""
+    evidence = parse(b"".join(shards).splitlines(keepends=True))
+    assert evidence.fatal() is not None
+    for report in evidence.bug_reports:
+        assert len(culprit_frames(report.frames)) <= len(report.frames)
+
+
+@given(st.sampled_from(NAMES), st.sampled_from(CARRIERS), st.integers(0, 5000), st.binary(max_size=8))
+def test_a_damaged_log_gives_evidence(name: str, carrier: object, at: int, junk: bytes) -> None:
+    """Cut anywhere, with junk in the place of the cut."""
+    raw = b"".join(lines_of(name)).decode("utf-8", "replace").replace("\0", "").encode()
+    assert callable(carrier)
+    wrapped = b"".join(carrier(raw.splitlines(keepends=True)))
+    assert isinstance(parse((wrapped[:at] + junk + wrapped[at + 7 :]).splitlines(keepends=True)), LogEvidence)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b'FATAL: bug condition "" matched at x:', b"ABORT at ", b"| 0x1 [00]: a", b"a:1: Assertion `' ",
+        b"#0  0x5 in f (", b"(((((", b'"\\', b"oom-kill:task=", b"haproxy[1]: segfault at ",
+        b"process exited, code= ", b"a.service: ", b"[{", b"\x1b]8;", b"#012", b"--Type <RET> ", b"> > > ",
+        b"Thread 1 (LWP ", b"debug_parse_cli_a", b" exited with code 1 Process 1", b"::::", b"A bogus x [",
+        b"Code: c6 ", b"-", b"<1>1 a b c d e [", b"COREDUMP_PID=1 ", b"curr_task=fct=0x1(a", b"\xf0\x9f",
+        b"{\"log\":", b"1", b"a",
+    ],
+)  # fmt: skip
+def test_hostile_lines_take_bounded_time(unit: bytes) -> None:
+    """One of a few hundred kilobytes, and a thousand short ones; behind a line that opens everything."""
+    opened = b"Thread 1 is about to kill the process FATAL: exited with code segfault at dumped core #0  0x5 in f (\n"
+    started = time.perf_counter()
+    parse([opened, unit * (300_000 // len(unit)), opened, *[unit + b"\n"] * 1000])
+    parse(
+        [
+            b"Jan 18 11:23:05 lb1 haproxy[1]: " + unit * (300_000 // len(unit)),
+            b"{" + unit * (300_000 // len(unit)) + b"}",
+        ]
+    )
+    assert time.perf_counter() - started < 3
+
+
+def test_a_flood_of_evidence_keeps_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bounded memory."""
+    monkeypatch.setattr(limits, "MAX_WEIGHT", 50)
+    flood = [b'FATAL: bug condition "x" matched at src/a.c:%d\n' % number for number in range(1, 100)]
+    reports = parse(flood).bug_reports
+    assert [report.line_number for report in reports] == list(range(50, 100))
+
+
+def test_traffic_goes_by_undecoded() -> None:
+    """No clue is in it, so no carrier is even looked at."""
+    evidence = parse([TRAFFIC] * 1000)
+    assert (evidence.lines_read, evidence.carriers) == (1000, ())
+    assert INTERESTING.search(TRAFFIC) is None
+
+
+def test_evidence_in_the_midst_of_traffic_has_its_line_number() -> None:
+    """And the lines around it are counted."""
+    evidence = parse([*[TRAFFIC] * 5000, *lines_of("2.9.0-requeue-expiry-race.log"), *[TRAFFIC] * 5000])
+    assert evidence.bug_reports[0].line == 5002
+    assert evidence.lines_read == 10015
+    assert len(evidence.bug_reports[0].frames) == 12
+
+
+def test_the_input_is_streamed() -> None:
+    """Not one line is asked for before the one ahead of it was read."""
+    alive = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal alive
+        for _ in range(_WINDOW * 100):
+            alive += 1
+            yield TRAFFIC
+            alive -= 1
+
+    assert parse(lines()).lines_read == _WINDOW * 100
+    assert alive == 0
+
+
+@pytest.mark.parametrize("head", [b"\x7fELF" + b"\0" * 60, b"\x28\xb5\x2f\xfdabc", b"\x1f\x8b\x08", bytes(range(256))])
+def test_other_files_are_no_text(head: bytes) -> None:
+    """Cores, archives, anything."""
+    assert not looks_like_text(head)
+    assert not looks_like_evidence(head)
+
+
+def test_a_configuration_is_text_and_no_evidence() -> None:
+    """Text alone does not make a log."""
+    head = b"global\n    nbthread 4\ndefaults\n    mode http\nfrontend f\n    bind :80\n"
+    assert looks_like_text(head)
+    assert not looks_like_evidence(head)

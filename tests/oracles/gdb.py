@@ -1,0 +1,55 @@
+"""gdb as an oracle: its backtraces, parsed frame by frame."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+GDB = shutil.which("gdb")
+
+_THREAD = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ )?\(?LWP (\d+)\)?")
+_FRAME = re.compile(
+    r"^#(?P<index>\d+)\s+(?:(?P<pc>0x[0-9a-f]+) in )?"
+    r"(?P<function><signal handler called>|\?\?|[^\s(]+)(?: \(.*?\))?(?: at (?P<file>\S+):(?P<line>\d+)| from \S+)?$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GdbFrame:
+    """One frame as gdb prints it; ``pc`` is 0 where gdb prints none."""
+
+    function: str
+    file: str
+    line: int
+    pc: int
+
+
+def backtraces(core: Path, executable: Path, *, sysroot: Path | None = None) -> dict[int, list[GdbFrame]]:
+    """``thread apply all bt`` of ``core``: frames by LWP."""
+    assert GDB
+    root = ["-ex", f"set sysroot {sysroot}"] if sysroot else []
+    command = [GDB, "-nx", "-batch", "-ex", "set width 0", "-ex", "set print frame-arguments none", *root,
+               "-ex", f"file {executable}", "-ex", f"core-file {core}", "-ex", "thread apply all bt"]  # fmt: skip
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False
+    )
+    return parse(done.stdout.decode("utf-8", "replace"))
+
+
+def parse(text: str) -> dict[int, list[GdbFrame]]:
+    """The frames of each thread in what gdb printed."""
+    found: dict[int, list[GdbFrame]] = {}
+    current: list[GdbFrame] | None = None
+    for line in text.splitlines():
+        thread = _THREAD.match(line)
+        if thread:
+            current = found.setdefault(int(thread[1]), [])
+            continue
+        frame = _FRAME.match(line)
+        if frame and current is not None:
+            name = "" if frame["function"] == "??" else frame["function"]
+            current.append(GdbFrame(name, frame["file"] or "", int(frame["line"] or 0), int(frame["pc"] or "0", 16)))
+    return found

@@ -1,0 +1,57 @@
+"""C programs of our own, compiled and killed where a test wants them."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.oracles.gdb import GDB
+
+COMPILER = shutil.which("cc")
+_PATTERN = Path("/proc/sys/kernel/core_pattern")
+
+
+def compile_c(folder: Path, name: str, source: str, *flags: str) -> Path:
+    """``source`` as an executable ``name`` in ``folder``; CalledProcessError when a flag is not known."""
+    assert COMPILER
+    file = folder / f"{name}.c"
+    file.write_text(source)
+    # The compiler is given a relative path, as `make` gives it.
+    command = [COMPILER, *flags, "-o", name, file.name, "-lpthread"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder / name
+
+
+def _unlimited_core() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
+def kernel_writes_cores() -> bool:
+    """Whether a core lands in the working directory of who died, and is allowed to."""
+    try:
+        pattern = _PATTERN.read_text().strip()
+    except OSError:
+        return False
+    return not pattern.startswith(("|", "/")) and resource.getrlimit(resource.RLIMIT_CORE)[1] != 0
+
+
+def core_of(executable: Path, folder: Path, *arguments: str) -> Path | None:
+    """Run ``executable`` until it dies and return its core: the kernel's, else one by gdb; None without either."""
+    folder.mkdir(exist_ok=True)
+    if kernel_writes_cores():
+        subprocess.run(
+            [executable, *arguments], cwd=folder, preexec_fn=_unlimited_core, timeout=30, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        cores = sorted(path for path in folder.glob("*core*") if path.is_file())
+        return cores[0] if cores else None
+    if not GDB:
+        return None
+    target = folder / "core"
+    command = [GDB, "-nx", "-batch", "-ex", "run", "-ex", f"generate-core-file {target}", "-ex", "kill",
+               "--args", str(executable), *arguments]  # fmt: skip
+    subprocess.run(command, cwd=folder, timeout=60, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    return target if target.exists() else None

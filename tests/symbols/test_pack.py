@@ -1,0 +1,141 @@
+"""A symbol pack tells the same as the files it was made from, and hostile packs tell nothing."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forensics.absence import Absence
+from forensics.elf.core import read_core
+from forensics.elf.image import ElfImage
+from forensics.elf.module import Module
+from forensics.memory.open import open_bytes
+from forensics.memory.random_access import LocalFile
+from forensics.symbols.find import ModuleFiles, Places
+from forensics.symbols.module import ModuleSymbols
+from forensics.symbols.pack import SymbolPack, open_pack
+from forensics.symbols.pack_writer import write_pack
+from forensics.unwind.backtrace import Process, backtraces
+from samples import golden
+
+LAB = Path(__file__).parents[2] / ".lab"
+CC = shutil.which("cc")
+
+PROGRAM = """\
+#include <stdio.h>
+static inline __attribute__((always_inline)) int inner(int n) { return n > 3 ? n * 7 : puts("small"); }
+static __attribute__((noinline)) int middle(int n) { return inner(n) + inner(n + 1); }
+__attribute__((noinline)) int jumps(int n) { return middle(n + 2); }
+int main(int argc, char **argv) { (void)argv; return jumps(argc) + middle(argc); }
+"""
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if CC is None:
+        pytest.skip("no C compiler is installed (Debian: apt-get install gcc)")
+    directory = tmp_path_factory.mktemp("program")
+    (directory / "program.c").write_text(PROGRAM)
+    subprocess.run([CC, "-g", "-O2", "-o", "program", "program.c"], cwd=directory, check=True)
+    return directory / "program"
+
+
+def symbols_of(path: Path, pack: SymbolPack | None = None) -> ModuleSymbols:
+    """The symbols of an executable: from its file, or from a pack alone."""
+    image = ElfImage(LocalFile(str(path)))
+    module = Module(str(path), 0, 1 << 32, 0, image.build_id, True, False)
+    return ModuleSymbols(ModuleFiles(module, "found", None if pack else image, None, pack))
+
+
+def test_names_lines_and_inlined_calls_are_those_of_the_file(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAPROXY_FORENSICS_CACHE", "")
+    from_file = symbols_of(program)
+    path = write_pack(from_file, str(tmp_path))
+    assert isinstance(path, str)
+    pack = open_pack(path)
+    assert isinstance(pack, SymbolPack)
+    from_pack = symbols_of(program, pack)
+    text = from_file.images[0].sections[".text"]
+    for address in range(text.address, text.address + text.size):
+        assert from_pack.site(address) == from_file.site(address), hex(address)
+        entry, sites = from_file.call_sites(address)
+        assert from_pack.call_sites(address)[0] == entry
+        assert [one for one in from_pack.call_sites(address)[1] if one.tail] == [one for one in sites if one.tail]
+
+
+@pytest.mark.parametrize("name", ["requeue-race-2.9.6", "sharding-with-peers-2.9.6", "bug-on-2.6.12"])
+def test_a_core_and_packs_give_the_backtraces_that_the_files_give(name: str) -> None:
+    core = LAB / "cores" / name / "core"
+    executable = LAB / "builds" / name / "haproxy" if "2.9.6" in name else Path("/usr/sbin/haproxy")
+    if not core.is_file() or not executable.is_file():
+        pytest.skip(f"the lab is not here: python -m samples.lab {name}")
+    with_files = Process(read_core(open_bytes(str(core))), Places(executable=str(executable)))
+    with_packs = Process(
+        read_core(open_bytes(str(core))), Places(sysroot="/nonexistent-host", packs=(str(golden.SYMBOLS),))
+    )
+    expected = backtraces(with_files)
+    main = with_files.core.main_module
+    assert isinstance(main, Module)
+    if with_files.symbols(main).files.status != "found":
+        pytest.skip("the executable of the lab is of another build than the sample's")
+    assert backtraces(with_packs) == expected
+
+
+def test_every_pack_of_the_samples_opens_and_is_named_after_its_build() -> None:
+    packs = sorted(golden.SYMBOLS.glob("*.symbols"))
+    assert len(packs) >= 7
+    for path in packs:
+        pack = open_pack(str(path))
+        assert isinstance(pack, SymbolPack)
+        assert path.stem == pack.build_id
+        assert pack.table.functions
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no symbol pack"),
+        (b"HAPSYM", "no symbol pack"),
+        (b"HAPSYM\x02\x00\x10\x00\x00\x00", "format 2"),
+        (b"HAPSYM\x01\x00\xff\xff\xff\xff", "damaged"),
+        (b"HAPSYM\x01\x00\x02\x00\x00\x00{}", "cannot be read"),
+        (b"HAPSYM\x01\x00\x05\x00\x00\x00nope!", "cannot be read"),
+    ],
+)
+def test_what_is_no_pack_is_said(content: bytes, reason: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.symbols"
+    path.write_bytes(content)
+    opened = open_pack(str(path))
+    assert isinstance(opened, Absence)
+    assert reason in opened.reason
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 1 << 30))
+def test_a_damaged_pack_never_raises(seed: int) -> None:
+    source = min(golden.SYMBOLS.glob("*.symbols"), key=lambda path: path.stat().st_size)
+    data = bytearray(source.read_bytes())
+    chance = random.Random(seed)
+    for _flip in range(8):
+        data[chance.randrange(len(data))] = chance.randrange(256)
+    with tempfile.NamedTemporaryFile(suffix=".symbols") as file:
+        file.write(data)
+        file.flush()
+        pack = open_pack(file.name)
+    if isinstance(pack, SymbolPack):
+        for address in (0, 0x1000, 0x53000, 0x200000, 1 << 63):
+            pack.table.find(address)
+            pack.calls(address)
+            pack.call_sites(address)
+        assert isinstance(pack.assertions, list)
+        assert isinstance(pack.variables, dict)
+        pack.layout("stktable")

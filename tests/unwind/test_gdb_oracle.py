@@ -1,0 +1,139 @@
+"""Whole backtraces of real cores are those of gdb, frame by frame."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.oracles.compare import EU_STACK, differences, our_pcs, pcs_of_eu_stack
+from tests.oracles.gdb import GDB
+from tests.oracles.programs import COMPILER, compile_c, core_of, kernel_writes_cores
+
+pytestmark = pytest.mark.skipif(not GDB, reason="gdb is not installed")
+
+ROOT = Path(__file__).parents[2]
+LAB = ROOT / ".lab"
+SOURCE = ROOT / "tests" / "oracles" / "deep.c"
+HAPROXY = shutil.which("haproxy")
+
+#: Where the package of a version lies, for cores of packaged builds.
+SYSROOTS = {"3.0.11": LAB / "roots" / "trixie", "3.4.7": LAB / "roots" / "experimental"}
+
+lab_cores = sorted(path.parent.name for path in LAB.glob("cores/*/core"))
+
+
+def executable_of(name: str) -> tuple[Path, Path | None]:
+    """The executable of a core of the lab, and its sysroot."""
+    built = LAB / "builds" / name
+    for file in (built / "haproxy", built / "foreign"):
+        if file.exists():
+            return file, None
+    root = SYSROOTS.get(name.rsplit("-", 1)[-1])
+    return (root / "usr/sbin/haproxy", root) if root else (Path(HAPROXY or "/usr/sbin/haproxy"), None)
+
+
+@pytest.mark.skipif(not lab_cores, reason="no raw core in .lab: `python -m samples.lab all` makes them")
+@pytest.mark.parametrize("name", lab_cores)
+def test_backtraces_of_the_samples_are_those_of_gdb(name: str) -> None:
+    """Function, file, line, inlined calls and order, of all threads."""
+    executable, sysroot = executable_of(name)
+    if not executable.exists():
+        pytest.skip(f"the executable of {name} is not there: {executable}")
+    assert differences(LAB / "cores" / name / "core", executable, sysroot) == []
+
+
+@pytest.mark.parametrize("threads", [2, 8])
+@pytest.mark.parametrize("command", ["debug dev bug", "debug dev panic"])
+def test_backtraces_of_a_fresh_haproxy_core_are_those_of_gdb(tmp_path: Path, command: str, threads: int) -> None:
+    """With whatever version and symbols this machine has."""
+    if not HAPROXY:
+        pytest.skip("haproxy is not installed")
+    if not kernel_writes_cores():
+        pytest.skip("the kernel does not write cores into the working directory (kernel.core_pattern, ulimit -c)")
+    lab: ModuleType = importlib.import_module("samples.lab.haproxy")
+    with lab.HAProxy(Path(HAPROXY), lab.config_text(threads), tmp_path, open_files=256) as running:
+        running.cli(f"expert-mode on; {command}", 1.0)
+        running.wait_end(20.0)
+    core = running.core()
+    assert core is not None
+    assert differences(core, Path(HAPROXY)) == []
+
+
+#: How the program of eight threads dies.
+CRASHES = ["handler", "fault", "libc", "null", "wild", "stack", "trap", "overflow", "abort"]
+
+#: How it was compiled. Every build is compared by one crash at least.
+BUILDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "optimised": (("-g", "-O2"), tuple(CRASHES)),
+    "not optimised": (("-g", "-O0"), ("handler", "fault", "wild")),
+    "DWARF 4": (("-gdwarf-4", "-O2"), ("handler",)),
+    "DWARF 3": (("-gdwarf-3", "-O2"), ("handler",)),
+    "DWARF 2": (("-gdwarf-2", "-O1"), ("handler",)),
+    "frame pointers": (("-g", "-O2", "-fno-omit-frame-pointer"), ("handler", "wild")),
+    "sections and fixed address": (("-g", "-O2", "-ffunction-sections", "-Wl,--gc-sections", "-no-pie"), ("fault",)),
+    "link time optimisation": (("-g", "-O3", "-flto=auto"), ("handler",)),
+    "compressed": (("-g3", "-O2", "-gz=zlib"), ("handler",)),
+    "no debug information": (("-O2",), ("handler", "libc")),
+    "stripped": (("-O2", "-s"), ("handler", "trap")),
+    "exported only": (("-O2", "-s", "-rdynamic"), ("handler", "trap")),
+    "static": (("-g", "-O2", "-static"), ("handler",)),
+}
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Executables, made when first asked for, by the name of the build."""
+    return {"": tmp_path_factory.mktemp("programs")}
+
+
+def core_and_program(programs: dict[str, Path], tmp_path: Path, build: str, how: str) -> tuple[Path, Path]:
+    """A fresh core of the program."""
+    if not COMPILER:
+        pytest.skip("no C compiler is installed")
+    if build not in programs:
+        name = build.replace(" ", "-")
+        try:
+            programs[build] = compile_c(programs[""], name, SOURCE.read_text(), *BUILDS[build][0])
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"the compiler cannot do {BUILDS[build][0]}: {error.stderr.decode()[-300:]}")
+    core = core_of(programs[build], tmp_path, how)
+    if core is None:
+        pytest.skip("no core: the kernel writes none here (kernel.core_pattern, ulimit -c), and gdb cannot either")
+    return core, programs[build]
+
+
+@pytest.mark.parametrize(("build", "how"), [(build, how) for build in BUILDS for how in BUILDS[build][1]])
+def test_backtraces_of_a_program_of_ours_are_those_of_gdb(
+    programs: dict[str, Path], tmp_path: Path, build: str, how: str
+) -> None:
+    """Inlining five deep, recursion, tail calls, callbacks of libc, the vdso, locks, alloca, signal handlers."""
+    core, program = core_and_program(programs, tmp_path, build, how)
+    assert differences(core, program) == []
+
+
+@pytest.mark.skipif(not EU_STACK, reason="eu-stack is not installed")
+@pytest.mark.parametrize("build", ["optimised", "not optimised", "stripped"])
+def test_program_counters_are_those_of_elfutils(programs: dict[str, Path], tmp_path: Path, build: str) -> None:
+    """A second, independent unwinder; it goes on below main()."""
+    core, program = core_and_program(programs, tmp_path, build, "handler")
+    theirs = pcs_of_eu_stack(core, program)
+    for lwp, ours in our_pcs(core, program).items():
+        assert ours == theirs[lwp][: len(ours)]
+
+
+@pytest.mark.skipif(not EU_STACK, reason="eu-stack is not installed")
+@pytest.mark.parametrize("name", [name for name in lab_cores if name.rsplit("-", 1)[-1] not in SYSROOTS])
+def test_program_counters_of_the_samples_are_those_of_elfutils(name: str) -> None:
+    """Those whose libraries are the machine's own: eu-stack knows no sysroot."""
+    executable, _sysroot = executable_of(name)
+    if not executable.exists():
+        pytest.skip(f"the executable of {name} is not there: {executable}")
+    core = LAB / "cores" / name / "core"
+    theirs = pcs_of_eu_stack(core, executable)
+    for lwp, ours in our_pcs(core, executable).items():
+        assert ours == theirs[lwp][: len(ours)]
