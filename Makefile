@@ -30,6 +30,8 @@ docs: $(READY) ## check that the documents tell the truth
 
 samples: $(READY) ## make the samples again (Debian on x86-64, root, gdb; see samples/README.md)
 	$(RUN) -m samples.lab all
+	$(RUN) -m samples.packs
+	$(RUN) -m samples.golden
 
 bench: $(READY) ## side by side with gdb, eu-stack and drgn, where they are installed
 	@$(RUN) -m benchmarks $(BENCH)

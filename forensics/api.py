@@ -18,7 +18,6 @@ from forensics.haproxy.identity import is_haproxy, program_of
 from forensics.intake import Taken, check, take, text_stream
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
-from forensics.matching.verdict import Verdict
 from forensics.memory.open import open_bytes
 from forensics.record import record
 from forensics.report.document import Report
@@ -46,6 +45,18 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS) -> Report:
     Raises InputError when nothing can be analysed; an input that fails beside
     others becomes a gap of the report.
     """
+    taken, witness, crash = gather(inputs, options)
+    verdicts = match(load_knowledge(options.signatures, cache_directory()), crash)
+    report = assemble(taken, witness, crash, verdicts)
+    if not options.scrub:
+        return report
+    from forensics.report.scrub import scrub
+
+    return scrub(report)
+
+
+def gather(inputs: Sequence[str], options: Options = _DEFAULTS) -> tuple[list[Taken], CoreWitness | None, Crash]:
+    """The inputs recognised, the core examined, and all facts of one incident. Raises as ``triage`` does."""
     taken, gaps = _take_all(inputs)
     failed: list[InputError] = []
     witness, bound = _witnesses(taken, options, gaps, failed)
@@ -54,13 +65,7 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS) -> Report:
         raise failed[0]
     if witness is not None:
         witness.process.save()
-    verdicts = _match(crash, options)
-    report = assemble(taken, witness, crash, verdicts)
-    if not options.scrub:
-        return report
-    from forensics.report.scrub import scrub
-
-    return scrub(report)
+    return taken, witness, crash
 
 
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
@@ -168,7 +173,3 @@ def _collect_config(path: str) -> Iterator[Fact | Absence]:
     with text_stream(path) as stream:
         config = parse(_lines(stream))
     yield from collect_config(config, path)
-
-
-def _match(crash: Crash, options: Options) -> tuple[Verdict, ...]:
-    return match(load_knowledge(options.signatures, cache_directory()), crash)

@@ -13,8 +13,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from forensics.api import Options, triage
+from forensics.api import Options, gather, triage
 from forensics.errors import InputError
+from forensics.evidence.fact import Crash
 from forensics.report.render_json import to_json_dict
 from forensics.symbols.find import Places
 
@@ -56,6 +57,11 @@ def document(name: str, *files: str) -> dict[str, Any]:
     for module in report.get("modules", []):
         module.pop("tried", None)
     return json.loads(_local(json.dumps(report)))  # type: ignore[no-any-return]
+
+
+def crash(name: str, *files: str) -> Crash:
+    """The facts of a sample, for the cases of signatures."""
+    return gather(evidence(name, *files), options())[2]
 
 
 def _local(text: str) -> str:

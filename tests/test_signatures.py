@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from forensics.matching.cases import Case, read_cases
+from forensics.api import crash_of_text
+from forensics.matching.cases import Case, Reader, read_cases, run_case
 from forensics.matching.lint import lint_directory
 from forensics.matching.load import load_signatures
 from forensics.matching.locate import find_signatures
 from forensics.matching.match import judge, match
 from forensics.matching.signature import Signature
 from forensics.versions import Version
+from samples import golden
 from tests.matching.crashes import Facts, crash
 
 DIRECTORY = find_signatures()
@@ -23,20 +25,31 @@ REQUEUE = SIGNATURES["stick-table/requeue-expiry-race"]
 SHARDING = SIGNATURES["stick-table/sharding-with-peers"]
 
 
+READERS: dict[str, Reader] = {"log": crash_of_text, "sample": golden.crash}
+
+
 def test_the_lint_has_no_complaints() -> None:
-    """Cases, clauses, patterns, and the crash without facts."""
-    assert lint_directory(DIRECTORY) == ()
+    """Cases of facts, logs and real samples, clauses, patterns, the crash without facts, the healthy process."""
+    healthy = [(name, golden.crash(name)) for name in golden.names() if name.startswith("healthy")]
+    assert healthy
+    assert lint_directory(DIRECTORY, READERS, healthy) == ()
+
+
+def test_the_lint_of_an_installed_package_has_no_samples_and_no_complaints() -> None:
+    """Cases that need them are left out."""
+    assert lint_directory(DIRECTORY, {"log": crash_of_text}) == ()
 
 
 @pytest.mark.parametrize(
     ("identity", "case"),
-    [(identity, case) for identity in SIGNATURES for case in CASES[identity] if case.crash is not None],
+    [(identity, case) for identity in SIGNATURES for case in CASES[identity]],
     ids=lambda value: value if isinstance(value, str) else value.name.replace(" ", "-"),
 )
 def test_every_case_comes_out_as_expected(identity: str, case: Case) -> None:
     """One test a case, so that a failure names it."""
-    assert case.crash is not None
-    assert judge(SIGNATURES[identity], case.crash).outcome == case.expect
+    verdict = run_case(SIGNATURES[identity], case, READERS)
+    assert verdict is not None
+    assert verdict.outcome == case.expect
 
 
 @pytest.mark.parametrize(("own", "other"), list(itertools.permutations(SIGNATURES, 2)))
