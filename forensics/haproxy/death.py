@@ -11,7 +11,6 @@ import re
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
-from forensics.elf.module import Module
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
@@ -107,19 +106,9 @@ def _last_code(process: Process, stack: ThreadStack) -> tuple[bytes | Absence, s
     address = pc - module.base
     start = process.rows(module).function_start(address)
     sentence = process.symbols(module).sentence(address, start)
-    return _code(process, module, address), sentence
-
-
-def _code(process: Process, module: Module, address: int) -> bytes | Absence:
-    kept = process.symbols(module).records.records("code")
-    key = f"{address:x}"
-    if key not in kept:
-        image = process.symbols(module).files.image
-        found = image.read(address, 8) if image else process.core.memory.read(module.base + address, 8)
-        if isinstance(found, Absence):
-            return found
-        kept[key] = found.hex()
-    return bytes.fromhex(str(kept[key]))
+    code = process.symbols(module).code(address)
+    # Text pages are in a core only when coredump_filter asks for them, or when somebody changed them.
+    return (process.core.memory.read(pc, 8) if isinstance(code, Absence) else code), sentence
 
 
 def _own_crash(process: Process, code: bytes | Absence, sentence: str) -> str | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from forensics.elf.constants import EM_X86_64
 from forensics.elf.image import ElfImage
+from forensics.record import record
 
 #: `lea reg, [rip + disp32]` with a 64-bit register (Intel SDM, LEA).
 _LEA = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d]", re.DOTALL)
@@ -26,6 +27,8 @@ _BEHIND = 2048
 #: A jump to code that assertions share comes right after the load of the sentence (bytes).
 _SOON = 48
 _LONGEST = 2048
+#: Bytes of code kept of each crash: the longest of them has seven.
+_CODE = 8
 
 #: How HAProxy kills itself: `ud2` since 2.8, before that `movb $0, 0x1` or `movl $0, 0x1`.
 _SUICIDE = re.compile(rb"\x0f\x0b|[\xc6\xc7]\x04\x25\x01\x00\x00\x00", re.DOTALL)
@@ -100,8 +103,22 @@ def _sentence_at(image: ElfImage, address: int) -> str:
     return text.split(b"\0", 1)[0].decode("utf-8", "replace").strip("\n") if isinstance(text, bytes) else ""
 
 
-def all_sentences(image: ElfImage) -> list[tuple[int, str]]:
-    """(address of the load, sentence) for every assertion of the image, by address; "" for code that several share."""
+@record
+class Assertion:
+    """One assertion of an image: where its sentence is loaded, and where and by which code it then kills the process.
+
+    ``sentence`` is "" where several share the code; ``crash`` is 0 and ``code`` empty
+    where nothing kills it near by (a warning).
+    """
+
+    load: int
+    sentence: str
+    crash: int
+    code: bytes
+
+
+def all_assertions(image: ElfImage) -> list[Assertion]:
+    """Every assertion of the image, by address."""
     text = image.sections.get(".text")
     code = image.section(".text")
     if text is None or not isinstance(code, bytes) or image.header.machine != EM_X86_64:
@@ -115,7 +132,9 @@ def all_sentences(image: ElfImage) -> list[tuple[int, str]]:
         pc = text.address + crash.start() if crash else one[1] + _REACH
         low, high = bisect_left(starts, one[0] - _BEHIND), bisect_left(starts, one[0] + _BEHIND)
         near = [loads[other] for other in range(low, high) if other != place]
-        found.append((one[0], "" if _is_shared(code, text.address, near, one, pc) else one[2]))
+        sentence = "" if _is_shared(code, text.address, near, one, pc) else one[2]
+        at = crash.start() if crash else 0
+        found.append(Assertion(one[0], sentence, pc if crash else 0, code[at : at + _CODE] if crash else b""))
     return found
 
 
@@ -131,10 +150,9 @@ def _sentences_of(image: ElfImage) -> dict[int, str]:
     return found
 
 
-def sentence_from(table: list[tuple[int, str]], pc: int, start: int) -> str:
-    """As ``sentence_before``, from the table that ``all_sentences`` made."""
-    index = bisect_left(table, (pc, "")) - 1
+def sentence_from(assertions: list[Assertion], pc: int, start: int) -> str:
+    """As ``sentence_before``, from what ``all_assertions`` found."""
+    index = bisect_left(assertions, pc, key=lambda one: one.load) - 1
     if index < 0:
         return ""
-    address, sentence = table[index]
-    return sentence if address >= max(start, pc - _REACH) else ""
+    return assertions[index].sentence if assertions[index].load >= max(start, pc - _REACH) else ""

@@ -139,6 +139,28 @@ class ModuleSymbols:
                 return ""
         return str(kept[key])
 
+    def code(self, address: int) -> bytes | Absence:
+        """The first bytes of the instruction at ``address``, of files that are proven to be those that ran.
+
+        A symbol pack knows those of assertions only.
+        """
+        kept = self.records.records("code")
+        key = f"{address:x}"
+        if key not in kept:
+            found = self._code(address)
+            if isinstance(found, Absence):
+                return found
+            kept[key] = found.hex()
+        return bytes.fromhex(str(kept[key]))
+
+    def _code(self, address: int) -> bytes | Absence:
+        if self.files.image is not None:
+            return self.files.image.read(address, 8)
+        for one in self.files.pack.assertions if self.files.pack is not None else ():
+            if one.crash == address:
+                return one.code
+        return Absence(f"code at {address:#x}", "no file of the build holds it", "the executable, with `--exe`")
+
     def layout(self, structure: str, address: int) -> dict[str, int] | Absence:
         """Members of ``structure`` and their offsets, as declared in the unit that holds ``address``."""
         pack = self.files.pack

@@ -14,7 +14,7 @@ the end of the JSON. Each section is one zstd frame:
 ``calls``       rows of (entry point u64, return address u64, target u64, name u32, jump u32): call sites that
                 are jumps, or that may lead to one
 ``names``       NUL-terminated UTF-8, offsets as used above
-``assertions``  JSON: [[address of the load, sentence], ...]
+``assertions``  JSON: [[address of the load, sentence, address of the crash, code there in hex], ...]
 ``layouts``     JSON: {struct: {member: offset}}
 ``frames`` ``header``  the call frame tables (.eh_frame, .eh_frame_hdr)
 """
@@ -28,6 +28,7 @@ from bisect import bisect_right
 from typing import Any
 
 from forensics.absence import Absence
+from forensics.symbols.assertions import Assertion
 from forensics.symbols.dwarf.call_sites import CallSite
 from forensics.symbols.site import Call
 from forensics.symbols.table import SymbolTable
@@ -154,18 +155,30 @@ class SymbolPack:
         return entry, self._calls.get(entry, [])
 
     @property
-    def assertions(self) -> list[tuple[int, str]]:
-        """(address of the load, sentence) of every assertion, by address."""
-        data = self.section("assertions")
-        return [(int(address), str(text)) for address, text in json.loads(data)] if data else []
+    def assertions(self) -> list[Assertion]:
+        """Every assertion of the build, by address."""
+        try:
+            return [
+                Assertion(int(load), str(sentence), int(crash), bytes.fromhex(code))
+                for load, sentence, crash, code in self._json("assertions") or ()
+            ]
+        except (TypeError, ValueError):
+            return []
+
+    def _json(self, name: str) -> Any:
+        """A section of JSON; None when there is none or it is damaged."""
+        try:
+            return json.loads(self.section(name) or b"null")
+        except (ValueError, RecursionError):
+            return None
 
     def layout(self, structure: str) -> dict[str, int] | Absence:
         """Members of a structure and their offsets, as kept when the pack was made."""
-        data = self.section("layouts")
-        found = json.loads(data).get(structure) if data else None
-        if found is None:
+        layouts = self._json("layouts")
+        found = layouts.get(structure) if isinstance(layouts, dict) else None
+        if not isinstance(found, dict) or not all(isinstance(offset, int) for offset in found.values()):
             return Absence(f"struct {structure}", f"the symbol pack {self.path} does not hold its layout")
-        return {str(name): int(offset) for name, offset in found.items()}
+        return found
 
 
 def open_pack(path: str) -> SymbolPack | Absence:

@@ -13,7 +13,7 @@ from forensics import __version__
 from forensics.absence import Absence
 from forensics.elf.constants import PT_GNU_EH_FRAME, STT_OBJECT
 from forensics.elf.image import ElfImage
-from forensics.symbols.assertions import all_sentences
+from forensics.symbols.assertions import all_assertions
 from forensics.symbols.dwarf.call_sites import call_sites
 from forensics.symbols.dwarf.functions import Function
 from forensics.symbols.dwarf.info import Unit
@@ -69,9 +69,9 @@ def write_pack(symbols: ModuleSymbols, directory: str) -> str | Absence:
     }  # fmt: skip
     if image is not None:
         sections |= _frames(image, header)
-        sentences = all_sentences(image)
-        if sentences:
-            sections["assertions"] = json.dumps(sentences).encode()
+        rows = [[one.load, one.sentence, one.crash, one.code.hex()] for one in all_assertions(image)]
+        if rows:
+            sections["assertions"] = json.dumps(rows).encode()
     path = os.path.join(directory, pack_name(build_id))
     _write(path, header, sections)
     return path
@@ -81,7 +81,7 @@ def _write(path: str, header: dict[str, object], sections: dict[str, bytes]) -> 
     """Write all at once: a reader never sees half a pack."""
     import zstandard
 
-    compressor = zstandard.ZstdCompressor(level=_LEVEL)
+    compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
     places: dict[str, list[int]] = {}
     body = b""
     for name, data in sections.items():

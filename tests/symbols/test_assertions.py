@@ -11,7 +11,7 @@ import pytest
 
 from forensics.elf.image import ElfImage
 from forensics.memory.random_access import BytesInMemory, LocalFile
-from forensics.symbols.assertions import all_sentences, sentence_before, sentence_from
+from forensics.symbols.assertions import all_assertions, sentence_before, sentence_from
 from forensics.symbols.table import functions_of
 from tests.builders.elf import EM_AARCH64, TEXT, Image
 from tests.oracles.programs import COMPILER, compile_c
@@ -55,8 +55,8 @@ def test_the_sentence_loaded_before_the_crash_is_found() -> None:
     """`lea`, `call`, `ud2`."""
     image = image_of(CALL + b"\x0f\x0b")
     assert sentence_before(image, TEXT + 12, TEXT) == SENTENCE
-    assert all_sentences(image) == [(TEXT, SENTENCE)]
-    assert sentence_from(all_sentences(image), TEXT + 12, TEXT) == SENTENCE
+    assert [(one.load, one.sentence) for one in all_assertions(image)] == [(TEXT, SENTENCE)]
+    assert sentence_from(all_assertions(image), TEXT + 12, TEXT) == SENTENCE
 
 
 def test_the_sentence_of_another_crash_is_not_taken() -> None:
@@ -68,14 +68,14 @@ def test_code_before_the_function_belongs_to_somebody_else() -> None:
     """``start`` bounds the search."""
     image = image_of(CALL + b"\x0f\x0b")
     assert sentence_before(image, TEXT + 12, TEXT + 7) == ""
-    assert sentence_from(all_sentences(image), TEXT + 12, TEXT + 7) == ""
+    assert sentence_from(all_assertions(image), TEXT + 12, TEXT + 7) == ""
 
 
 def test_a_sentence_far_before_the_crash_is_not_taken() -> None:
     """Some hundred bytes on, something else crashed."""
     image = image_of(CALL + b"\x90" * 300 + b"\x0f\x0b")
     assert sentence_before(image, TEXT + 12 + 300, TEXT) == ""
-    assert sentence_from(all_sentences(image), TEXT + 12 + 300, TEXT) == ""
+    assert sentence_from(all_assertions(image), TEXT + 12 + 300, TEXT) == ""
 
 
 @pytest.mark.parametrize("text", [b"plain text\0", b"", b"\nFATAL: bug condit", b"\xff" * 64])
@@ -88,7 +88,7 @@ def test_other_processors_have_other_instructions() -> None:
     """No guess."""
     image = image_of(CALL, machine=EM_AARCH64)
     assert sentence_before(image, TEXT + 12, TEXT) == ""
-    assert all_sentences(image) == []
+    assert all_assertions(image) == []
 
 
 @pytest.mark.parametrize("pc", [0, TEXT, TEXT + 3, TEXT + 6, 1 << 60, (1 << 64) - 1])
@@ -147,20 +147,21 @@ executables = [path for path in (*ROOT.glob(".lab/builds/*/haproxy"), *ROOT.glob
 def test_assertions_of_real_executables_are_found_both_ways(path: Path) -> None:
     """From the code before a crash, and from the table of all of them, which packs carry."""
     image = ElfImage(LocalFile(str(path)))
-    table = all_sentences(image)
+    table = all_assertions(image)
     assert len(table) > 30
-    told = [text for _at, text in table if text]
+    told = [one.sentence for one in table if one.sentence]
     assert all(re.match(r"(FATAL|WARNING): (bug|warn|check) condition|ABORT at", text) for text in told)
     assert len(told) > 0.99 * len(table), "hardly any assertions share their code"
     agreed = 0
-    for at, text in table:
+    for one in table:
+        at, text = one.load, one.sentence
         if not text:
             continue
         code = image.read(at, 60)
         assert isinstance(code, bytes)
         for kill in KILLS:
             place = code.find(kill, 7)
-            if place > 0 and not any(at < other <= at + place for other, _text in table):
+            if place > 0 and not any(at < other.load <= at + place for other in table):
                 pc = at + place - (2 if kill[0] == 4 else 0)
                 assert sentence_before(image, pc, at) == text
                 assert sentence_from(table, pc, at) == text
