@@ -45,7 +45,7 @@ class Target:
         if self.sysroot is not None:
             options += ["-iex", f"set sysroot {self.sysroot}"]
         if self.source is not None:
-            options += ["-iex", f"set substitute-path /usr/src/haproxy {self.source}"]
+            options += ["-iex", f'set substitute-path /usr/src/haproxy "{self.source}"']
         return options
 
 

@@ -30,9 +30,9 @@ class GdbFrame:
 def backtraces(core: Path, executable: Path, *, sysroot: Path | None = None) -> dict[int, list[GdbFrame]]:
     """``thread apply all bt`` of ``core``: frames by LWP."""
     assert GDB
-    root = ["-ex", f"set sysroot {sysroot}"] if sysroot else []
-    command = [GDB, "-nx", "-batch", "-ex", "set width 0", "-ex", "set print frame-arguments none", *root,
-               "-ex", f"file {executable}", "-ex", f"core-file {core}", "-ex", "thread apply all bt"]  # fmt: skip
+    root = ["-iex", f"set sysroot {sysroot}"] if sysroot else []
+    command = [GDB, "-nx", "-batch", "-iex", "set width 0", "-iex", "set print frame-arguments none", *root,
+               "-ex", "thread apply all bt", str(executable), str(core)]  # fmt: skip
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False
     )
