@@ -13,6 +13,7 @@ from forensics.api import Options, triage
 from forensics.report.document import Report
 from forensics.symbols.find import Places
 from samples.lab.haproxy import Crashed, crash
+from tests.cli.running import run
 
 HAPROXY = shutil.which("haproxy")
 
@@ -101,6 +102,30 @@ def test_compressed_cores_open_directly(tmp_path: Path) -> None:
         path = tmp_path / f"packed.{suffix}"
         path.write_bytes(pack(data))
         assert report_of(path).threads == expected, suffix
+
+
+def test_symbol_packs_stand_in_for_every_file_of_the_host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    crashed = died("debug dev bug", tmp_path, threads=3)
+    packs = tmp_path / "packs"
+    ran = run(capsys, "symbols", "pack", str(crashed.core), "--output", str(packs))
+    assert ran.status == 0, ran.err
+    with_files = report_of(crashed.core)
+    elsewhere = Options(Places(sysroot=str(tmp_path / "nothing"), packs=(str(packs),)))
+    with_packs = triage([str(crashed.core)], elsewhere)
+    assert with_packs.threads == with_files.threads
+    assert with_packs.crash == with_files.crash
+    assert len(with_packs.threads) == 3
+    shown = run(capsys, "symbols", "show", str(next(packs.iterdir())))
+    assert "functions" in shown.out
+
+
+def test_the_thread_that_died_has_the_number_that_the_log_gives_it(tmp_path: Path) -> None:
+    crashed = died("debug dev panic", tmp_path, threads=4)
+    said = re.search(r"Thread (\d+) is about to kill the process", crashed.log.read_text())
+    assert said
+    thread = report_of(crashed.core).crash.thread
+    assert thread is not None
+    assert thread.number == int(said[1])
 
 
 def test_the_version_is_found_without_the_executable(tmp_path: Path) -> None:

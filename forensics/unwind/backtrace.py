@@ -150,14 +150,27 @@ def architecture_of(core: CoreDump) -> Architecture:
 def backtraces(process: Process) -> tuple[ThreadStack, ...]:
     """The stacks of all threads, in the order of the core: the one that died first."""
     core = process.core
+    numbers = thread_numbers(core)
     stacks = []
-    for number, thread in enumerate(core.threads, 1):
+    for place, thread in enumerate(core.threads):
         registers = process.architecture.registers(thread.registers)
         walked = walk(registers, process.architecture, core.memory, process.row, process.is_main)
         frames = tuple(_frames(process, walked.steps))
-        crashed = number == 1 and core.signal is not None
-        stacks.append(ThreadStack(thread.lwp, number, crashed, frames, walked.stop))
+        crashed = place == 0 and core.signal is not None
+        stacks.append(ThreadStack(thread.lwp, numbers[thread.lwp], crashed, frames, walked.stop))
     return tuple(stacks)
+
+
+def thread_numbers(core: CoreDump) -> dict[int, int]:
+    """HAProxy's numbers of the threads (from 1), by LWP.
+
+    The main thread is number 1 and creates the others in order, before anything else
+    makes threads (src/thread.c), so their LWPs ascend; unless the kernel's numbers
+    wrapped around just then.
+    """
+    main = core.process.pid if core.process else 0
+    ordered = sorted({thread.lwp for thread in core.threads}, key=lambda lwp: (lwp != main, lwp))
+    return {lwp: number for number, lwp in enumerate(ordered, 1)}
 
 
 def _frames(process: Process, steps: tuple[Step, ...]) -> Iterator[Frame]:

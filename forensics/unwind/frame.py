@@ -40,7 +40,7 @@ class Frame:
 
 @record
 class ThreadStack:
-    """All frames of one thread, innermost first, and why the walk ended."""
+    """All frames of one thread, innermost first, and why the walk ended; ``number`` is HAProxy's own, from 1."""
 
     lwp: int
     number: int
