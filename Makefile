@@ -25,7 +25,8 @@ lint: $(READY) ## ruff and mypy
 fix: $(READY) ## what ruff can mend by itself
 	$(RUN) -m ruff check --fix .
 
-docs: $(READY) ## check that the documents tell the truth
+docs: $(READY) ## write the generated documents, and check that all tell the truth
+	PYTHONPATH=. $(RUN) tools/make_docs.py
 	$(RUN) -m pytest -q tests/test_docs.py tests/test_architecture.py
 
 samples: $(READY) ## make the samples again (Debian on x86-64, root, gdb; see samples/README.md)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from forensics import __version__
 from forensics.absence import Absence
 from forensics.diagnosis.diagnose import diagnose
-from forensics.diagnosis.releases import newest_known, release_date
+from forensics.diagnosis.releases import known_until, release_date
 from forensics.elf.module import Module
 from forensics.evidence.agreement import contradictions
 from forensics.evidence.fact import Crash, Fact
@@ -32,7 +32,7 @@ def assemble(
     build_id = _build_id(witness)
     threads = tuple(document.Thread.of(stack) for stack in stacks)
     report = document.Report(
-        tool=document.Tool(__version__, __version__, newest_known().date),
+        tool=document.Tool(__version__, __version__, known_until()),
         inputs=tuple(_input(one, witness) for one in taken),
         process=_process(witness, crash, build_id),
         crash=_crash(witness, crash),

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tools import make_docs
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMAND = "haproxy-forensics"
 REPORT_MARK = "WHAT TO DO NOW"
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "samples/README.md"]
+DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "samples/README.md", "docs/cli.md"]
 
 #: A path of the checkout in backticks; with placeholders (`<name>`, `NAME`, `*`, `...`) it is none.
 _PATH = re.compile(r"`((?:forensics|tests|samples|signatures|requirements|benchmarks|tools)/[\w./-]*)`")
@@ -164,3 +166,8 @@ def demo(environment: dict[str, str]) -> str:
     done = run(line, environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_generated_documents_are_up_to_date() -> None:
+    for path, text in make_docs.documents().items():
+        assert path.read_text(encoding="utf-8") == text, "python tools/make_docs.py"

@@ -58,6 +58,13 @@ def options(
     """What killed this HAProxy, and what to do now: from its core, its log, or both."""
 
 
+app.command("triage", no_args_is_help=True)(triage)
+app.command("backtrace", no_args_is_help=True)(backtrace)
+app.command("scan", no_args_is_help=True)(scan)
+app.add_typer(signatures.app, name="signatures")
+app.add_typer(symbols.app, name="symbols")
+
+
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of the report document."""
@@ -66,13 +73,6 @@ def schema() -> None:
     from forensics.report.schema import report_schema
 
     print(json.dumps(report_schema(), indent=2))
-
-
-app.command("triage", no_args_is_help=True)(triage)
-app.command("backtrace", no_args_is_help=True)(backtrace)
-app.command("scan", no_args_is_help=True)(scan)
-app.add_typer(signatures.app, name="signatures")
-app.add_typer(symbols.app, name="symbols")
 
 
 def main() -> None:

@@ -20,6 +20,9 @@ _MOST = 8
 #: Where a step stops to be something to do and becomes something to read.
 _STEP_LENGTH = 240
 
+#: A revision of a distribution behind the release: 2.6.12-1+deb12u4, 2.8.5-1ubuntu3.2, 2.4.22-3.el9.
+_PACKAGED = re.compile(r"-\d+(?:\.\d+)*(?:\+deb|~bpo|ubuntu|\.el\d|\.fc\d|$)")
+
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
 
 _REPORT = "No known crash matches: report it with this document at https://github.com/haproxy/haproxy/issues"
@@ -129,10 +132,11 @@ def _newer(version: Version, candidates: Sequence[CandidateFix]) -> Iterator[str
     if isinstance(latest, Absence) or not count:
         return
     touching = sum(any(_is_of(text, version.branch) for text in fix.fixed_in) for fix in candidates)
+    packaged = "; a distribution's package may carry fixes of later ones" if _PACKAGED.search(version.text) else ""
     leads = f", fixes since that touch this code: {touching}" if touching else ""
     yield (
         f"Try {latest.text} ({latest.date}): {version.release} is {count} releases behind{leads} "
-        f"(as known on {known_until()})"
+        f"(as known on {known_until()}{packaged})"
     )
 
 

@@ -40,7 +40,7 @@ def _facts(report: Report) -> Iterator[str]:
         ("Signal", signal_text(crash)),
         ("Thread", thread_text(report)),
         ("When", crash.time),
-        ("It said", crash.explanation),
+        ("Note", crash.explanation),
         ("Version", f"{process.version} of {process.release_date}" if process.release_date else process.version),
         ("Binary", process.executable),
         ("Build-id", process.build_id),

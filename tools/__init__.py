@@ -1,0 +1,1 @@
+"""Programs that write what the project keeps: data from elsewhere in a form of its own, generated documents."""
