@@ -98,8 +98,10 @@ def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
     death = witness.death if witness else None
     signal = witness.process.core.signal if witness else None
     thread = witness.crashed if witness and witness.crashed.crashed else None
+    kind = _text(crash, "crash.kind") or "unknown"
+    own = death.explanation if death and death.kind == kind else ""
     return document.CrashSummary(
-        kind=_text(crash, "crash.kind") or "unknown",
+        kind=kind,
         signal=_text(crash, "crash.signal"),
         code=signal.code_name if signal else "",
         address=_number(crash, "crash.address"),
@@ -107,7 +109,7 @@ def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
         source=f"{file}:{line}" if file and line else file,
         function=culprit.function if culprit else _first_named(crash),
         thread=document.ThreadRef(thread.lwp, thread.number) if thread else None,
-        explanation=_text(crash, "crash.explanation") or (death.explanation if death else ""),
+        explanation=_text(crash, "crash.explanation") or own,
     )
 
 

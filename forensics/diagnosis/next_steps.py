@@ -196,7 +196,8 @@ def _remedies(crash: Crash) -> Iterator[str]:
     for remedy, subjects in closed.items():
         more = f" and {len(subjects) - 3} more" if len(subjects) > 3 else ""
         if remedy:
-            yield f"Missing {', '.join(subjects[:3])}{more}: {remedy}"
+            named = ", ".join(KINDS[subject].label if subject in KINDS else subject for subject in subjects[:3])
+            yield f"Missing {named}{more}: {remedy}"
 
 
 def died(crash: Crash) -> bool:

@@ -117,11 +117,14 @@ def read_core(source: RandomAccess) -> CoreDump:
     modules = find_modules(notes.files, memory, auxv)
     if AT_SYSINFO_EHDR in auxv:
         modules = tuple(sorted((*modules, *vdso_module(memory, auxv[AT_SYSINFO_EHDR])), key=lambda one: one.start))
+    truncation = _truncation(source, headers)
+    if truncation is not None:
+        gaps.append(_cut(source.name, truncation))
     if notes.signal is None:
         gaps.append(Absence("signal information", "the core has no NT_SIGINFO", "a core written by the kernel"))
     return CoreDump(
         source.name, header.machine, tuple(notes.threads), _fatal(notes), notes.process, auxv, notes.files,
-        modules, memory, _truncation(source, headers), tuple(gaps),
+        modules, memory, truncation, tuple(gaps),
     )  # fmt: skip
 
 
@@ -175,6 +178,15 @@ def _fatal(notes: _Notes) -> SignalInfo | None:
     if notes.signal is not None and notes.signal.number == current:
         return notes.signal
     return SignalInfo(current, 0, None, None) if notes.signal is None else notes.signal
+
+
+def _cut(name: str, truncation: Truncation) -> Absence:
+    return Absence(
+        f"end of `{name}`",
+        f"{truncation.missing_bytes} of {truncation.expected_bytes} bytes are missing: {truncation.lost}",
+        "the complete core: raise `ProcessSizeMax` and `ExternalSizeMax` in coredump.conf, or `ulimit -c`,"
+        f" to at least {truncation.expected_bytes >> 20} MiB, and see that the disk has room",
+    )
 
 
 def _truncation(source: RandomAccess, headers: tuple[ProgramHeader, ...]) -> Truncation | None:

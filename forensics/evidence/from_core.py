@@ -94,11 +94,20 @@ def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
         if any(entry != UNNAMED for entry in culprits):
             yield Fact("stack", culprits, source, "derived")
         else:
-            yield Absence("stack", "no frame of the crashed thread has a name", "the executable that ran: `--exe`")
+            yield _no_stack(witness)
         yield Fact("stack.functions", _functions((thread,)), source, "derived")
     others = _functions(witness.stacks[1:])
     if others:
         yield Fact("threads.functions", others, Source(witness.path, "backtraces of the other threads"), "derived")
+
+
+def _no_stack(witness: CoreWitness) -> Absence:
+    """Why the crashed thread's stack names nobody."""
+    core = witness.process.core
+    if core.truncation is not None and len(witness.crashed.frames) < 3:
+        remedy = next((gap.remedy for gap in core.gaps if gap.subject.startswith("end of")), "the complete core")
+        return Absence("stack", "the core is cut: the stack of the crashed thread is lost", remedy)
+    return Absence("stack", "no frame of the crashed thread has a name", "the executable that ran: `--exe`")
 
 
 def stack_entry(frame: Frame) -> str:

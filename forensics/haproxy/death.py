@@ -143,7 +143,15 @@ def _inflicted(process: Process, functions: set[str]) -> Death:
     """Something else ended it: a wild access, a signal, libc."""
     signal = process.core.signal
     assert signal is not None
+    own = process.core.process.pid if process.core.process else 0
     aborted = bool(functions & {"abort", "__GI_abort", "raise", "__GI_raise"})
+    if signal.number == 6 and not aborted and signal.sender == own:
+        # abort() sends the signal to its own thread; nothing else does, but for `debug dev tkill`.
+        return Death(
+            "unknown",
+            explanation="the process aborted itself (its watchdog, libc or a library); its stack does not tell who",
+            evidence="SIGABRT from the process itself in NT_SIGINFO",
+        )
     if signal.number == 6 and aborted:
         return Death("unknown", explanation="something called abort(): HAProxy, a library or libc",
                      evidence="abort() on the stack")  # fmt: skip

@@ -10,7 +10,7 @@ from forensics.report.document import Report, ThreadGroup, group_threads
 from forensics.report.first_screen import EXPLANATION_LINES, STEPS
 from forensics.report.lines import Line, clipped, prose, section, wrapped
 from forensics.report.stack import stack_lines
-from forensics.report.words import MODULES, evidence_text, input_names, plural, size_text
+from forensics.report.words import MODULES, evidence_text, fact_name, input_names, plural, size_text
 
 #: Longest lists of one section; what is left out is counted.
 _MOST = 20
@@ -47,7 +47,7 @@ def _further_steps(report: Report, width: int) -> Iterator[Line]:
 def _finding(finding: Finding, names: Mapping[str, str], width: int, told: bool) -> Iterator[Line]:
     yield from _evidence(finding.evidence, names, width)
     for absent in finding.missing:
-        yield from wrapped(f"{absent.subject}: {absent.reason}", width, "dim", "  ? ")
+        yield from wrapped(f"{fact_name(absent.subject)}: {absent.reason}", width, "dim", "  ? ")
     if finding.fixed_in:
         yield from wrapped(f"fixed in: {', '.join(finding.fixed_in)}", width, "plain", "  ")
     for name, text in (("remedy", finding.remedy), ("workaround", finding.workaround)):
@@ -131,7 +131,7 @@ def _disagreements(report: Report, width: int) -> Iterator[Line]:
 
 def _gaps(report: Report, width: int) -> Iterator[Line]:
     for each in report.gaps[:_MOST]:
-        yield from wrapped(f"{each.subject}: {each.reason}", width, "plain", "  ", "    ")
+        yield from wrapped(f"{fact_name(each.subject)}: {each.reason}", width, "plain", "  ", "    ")
         if each.remedy:
             yield from wrapped(f"would help: {each.remedy}", width, "dim", "    ")
     yield from _left_out(len(report.gaps))

@@ -323,11 +323,31 @@ def _plain(folder: Path) -> subprocess.Popen[bytes]:
 
 ABORT, ILL, SEGV = signal.SIGABRT, signal.SIGILL, signal.SIGSEGV
 
+
+def truncated(whole: str, portion: float) -> Callable[[Lab, str], Crashed]:
+    """The first ``portion`` of another sample's core, as a collector with a limit leaves it."""
+
+    def make_truncated(lab: Lab, name: str) -> Crashed:
+        directory = lab.cores(whole)
+        if not (directory / "core").is_file():
+            make(whole, lab)
+        folder = lab.cores(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        data = (directory / "core").read_bytes()
+        (folder / "core").write_bytes(data[: int(len(data) * portion)])
+        for file in (LOG, "haproxy.cfg"):
+            shutil.copyfile(directory / file, folder / file)
+        return Crashed(folder / "core", folder / LOG, folder / "haproxy.cfg", 0, None)
+
+    return make_truncated
+
+
 RECIPES: dict[str, Recipe] = {
     "bug-on-2.6.12": Recipe(_cli("debug dev bug"), (SEGV,)),
     "requeue-race-2.9.6": Recipe(race(build.RACE_296), (ILL,)),
     "requeue-fixed-3.0.11": Recipe(forced("stktable_requeue_exp", packages.TRIXIE), (ILL,)),
     "sharding-with-peers-2.9.6": Recipe(sharding, (ABORT,)),
+    "truncated-2.9.6": Recipe(truncated("sharding-with-peers-2.9.6", 0.97), ()),
     "watchdog-loop-3.0.11": Recipe(_cli("debug dev loop 6000", packages.TRIXIE), (ABORT,)),
     "segfault-2.6.12": Recipe(segfault, (-139,)),
     "bug-on-3.4.7": Recipe(_cli("debug dev bug", packages.EXPERIMENTAL), (ILL,), limit=1 << 20),

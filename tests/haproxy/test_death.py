@@ -44,6 +44,8 @@ def stack(*functions: str) -> ThreadStack:
         (11, -6, PID, "signal_from_outside", "the process itself"),
         (4, 2, 0x55_0000_1000, "unknown", "the code itself is not at hand"),
         (31, 1, 0, "unknown", "SIGSYS"),
+        (6, -6, PID, "unknown", "aborted itself"),
+        (6, 0, 1, "signal_from_outside", "process 1"),
     ],
 )
 def test_signals_tell_faults_from_what_was_sent(signal: int, code: int, word: int, kind: str, words: str) -> None:

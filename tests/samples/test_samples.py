@@ -30,6 +30,9 @@ VERDICTS = [
     ("sharding-with-peers-2.9.6", ("core.zst", "haproxy.cfg"), SHARDING, "probable"),
     ("sharding-with-peers-2.9.6", ("worker.log",), SHARDING, "possible"),
     ("sharding-with-peers-2.9.6", ("worker.log", "haproxy.cfg"), SHARDING, "possible"),
+    ("truncated-2.9.6", ("core.zst",), SHARDING, "possible"),
+    ("truncated-2.9.6", ("worker.log",), SHARDING, "possible"),
+    ("truncated-2.9.6", ("core.zst", "worker.log", "haproxy.cfg"), SHARDING, "probable"),
     ("bug-on-2.6.12", ("core.zst",), DELIBERATE, "probable"),
     ("bug-on-2.6.12", ("worker.log",), DELIBERATE, "probable"),
     ("bug-on-3.4.7", ("core.zst",), DELIBERATE, "probable"),
@@ -49,6 +52,9 @@ DEATHS = [
     ("watchdog-loop-3.0.11", ("worker.log",), "watchdog", "SIGABRT"),
     ("signal-from-outside-2.6.12", ("core.zst",), "signal_from_outside", "SIGSEGV"),
     ("healthy-2.6.12", ("core.zst",), "unknown", ""),
+    # Who called abort() is lost with the stack: a self-sent SIGABRT alone is no verdict.
+    ("truncated-2.9.6", ("core.zst",), "unknown", "SIGABRT"),
+    ("truncated-2.9.6", ("core.zst", "worker.log"), "watchdog", "SIGABRT"),
 ]
 
 
@@ -116,6 +122,14 @@ def test_the_log_of_another_crash_beside_a_core_is_shown_as_a_disagreement() -> 
     report = triage([*core, *log], golden.options())
     subjects = {one.subject for one in report.disagreements}
     assert {"version", "condition of the assertion", "functions of the crashed thread"} <= subjects
+
+
+def test_what_a_cut_core_lost_is_said_with_the_setting_that_usually_cuts_it() -> None:
+    document = golden.document("truncated-2.9.6", "core.zst")
+    truncated = document["inputs"][0]["truncated"]
+    assert truncated["missing_bytes"] > 100_000
+    assert "ProcessSizeMax" in truncated["likely_cause"]
+    assert any("ProcessSizeMax" in step for step in document["next_steps"])
 
 
 def test_a_report_is_the_same_bytes_twice() -> None:

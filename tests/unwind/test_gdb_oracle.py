@@ -24,7 +24,10 @@ HAPROXY = shutil.which("haproxy")
 #: Where the package of a version lies, for cores of packaged builds.
 SYSROOTS = {"3.0.11": LAB / "roots" / "trixie", "3.4.7": LAB / "roots" / "experimental"}
 
-lab_cores = sorted(path.parent.name for path in LAB.glob("cores/*/core"))
+#: gdb loses the libraries of a core that is cut short, as the list of them is lost; NT_FILE is not.
+lab_cores = sorted(
+    path.parent.name for path in LAB.glob("cores/*/core") if not path.parent.name.startswith("truncated")
+)
 
 
 def executable_of(name: str) -> tuple[Path, Path | None]:
