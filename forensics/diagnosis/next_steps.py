@@ -33,8 +33,8 @@ _NOTHING = (
 
 _LOG = "Find what the worker wrote when it died (`journalctl -u haproxy`) and pass that text in beside the core"
 _CORE = (
-    "Get a core next time: `set-dumpable` in the `global` section, LimitCORE=infinity in the unit, "
-    "then `haproxy-forensics doctor`"
+    "Get a core next time: `set-dumpable` in the `global` section, `LimitCORE=infinity` in the unit; "
+    "`cat /proc/sys/kernel/core_pattern` tells where it will be"
 )
 
 _HUNG = "Pass in the whole panic dump, all threads: the thread that panics is often the victim of another one"

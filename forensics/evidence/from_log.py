@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
@@ -17,6 +19,7 @@ from forensics.logs import (
     OutOfMemory,
     Panic,
     PastedBacktrace,
+    PastedFrame,
     SystemdExit,
     ThreadDump,
     WorkerExit,
@@ -27,6 +30,15 @@ from forensics.source import Source
 
 #: Crash kinds of the lines that libc, pools and the loop guard print.
 _MENTIONED = {"libc abort": "heap_corruption", "pool": "pool_corruption", "spinning": "spinning"}
+
+#: Size of struct stktable on x86-64 in 2.9, the largest of all releases before sharding (2.8: 664 bytes; measured by
+#: compiling include/haproxy/stick_table-t.h). With the patch for 2.9.6 and 32 shards, updt_lock was at 0x7c0 (GH-2508).
+_UNSHARDED = 768
+_LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
+_TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
+
+#: Lines of a pool report or of a stream's dump, which stand between the announcement and the call trace.
+_REPORT_LINES = 80
 
 #: First bytes of the code by which HAProxy kills itself, as the kernel shows them in `Code:`.
 _SUICIDE = (b"\x0f\x0b", b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00")
@@ -39,7 +51,7 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     if isinstance(fatal, Absence):
         yield Absence("crash.kind", f"{path}: {fatal.reason}", fatal.remedy)
     else:
-        yield from _death(fatal, path)
+        yield from _death(fatal, log, path)
     yield from _signal(log, path)
     yield from _panics(log, path)
     for mention in log.mentions:
@@ -58,10 +70,10 @@ def _versions(log: LogEvidence, path: str) -> Iterator[Fact]:
         yield Fact("process.version", str(version), Source(path, "version line", line=line))
 
 
-def _death(fatal: Fatal, path: str) -> Iterator[Fact | Absence]:
+def _death(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     match fatal:
         case BugReport():
-            yield from _bug(fatal, path)
+            yield from _bug(fatal, log, path)
         case Panic():
             yield Fact("crash.kind", "watchdog", Source(path, "panic", line=fatal.line))
             yield Fact("crash.signal", "SIGABRT", Source(path, "a panic ends in abort()", line=fatal.line), "derived")
@@ -77,13 +89,38 @@ def _death(fatal: Fatal, path: str) -> Iterator[Fact | Absence]:
             if fatal.what in _MENTIONED:
                 what = f"{fatal.what}: {fatal.value}"
                 yield Fact("crash.kind", _MENTIONED[fatal.what], Source(path, what, line=fatal.line))
+            yield Fact("crash.explanation", _said(fatal, log), Source(path, fatal.what, line=fatal.line))
         case WorkerExit() | SystemdExit():
             yield from _exit(fatal, path)
 
 
-def _bug(bug: BugReport, path: str) -> Iterator[Fact | Absence]:
+def _said(mention: Mention, log: LogEvidence) -> str:
+    """What the line says; of a pool, who freed the object before and who frees it now."""
+    told = {one.what: one.value for one in log.mentions if one.line >= mention.line}
+    first, second = told.get("pool free", ""), told.get("pool caller", "")
+    if mention.what != "pool" or not second:
+        return mention.value
+    before = f"freed by {first.split('+')[0]} before, " if first else ""
+    return f"{mention.value.rstrip('.')}: {before}now by {second.split('+')[0]}"
+
+
+def _announced(bug: BugReport, log: LogEvidence) -> Mention | None:
+    """What HAProxy said right before an ABORT_NOW() that says nothing itself: damaged pools, endless loops."""
+    if bug.kind != "abort_now" or bug.file:
+        return None
+    said = [one for one in log.mentions if one.what in _MENTIONED and 0 <= bug.line - one.line < _REPORT_LINES]
+    return said[-1] if said else None
+
+
+def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "assertion line", line=bug.line)
-    yield Fact("crash.kind", "abort_now" if bug.kind == "abort_now" else "bug_on", source)
+    cause = _announced(bug, log)
+    if cause is not None:
+        said = Source(path, f"{cause.what}: {cause.value}", line=cause.line)
+        yield Fact("crash.kind", _MENTIONED[cause.what], said)
+        yield Fact("crash.explanation", _said(cause, log), said)
+    else:
+        yield Fact("crash.kind", "abort_now" if bug.kind == "abort_now" else "bug_on", source)
     if bug.condition:
         yield Fact("crash.condition", bug.condition, source)
     if bug.file and bug.line_number:
@@ -135,9 +172,24 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
         yield Fact("crash.source_file", culprit.file, source)
         yield Fact("crash.source_line", culprit.line_number, source)
     yield _stack(names, source)
+    yield from _waited_lock(crashed.frames, path)
     others = {plain_name(frame.function) for one in threads if one is not crashed for frame in one.frames}
     if others - {UNNAMED}:
         yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), Source(path, "pasted backtrace"))
+
+
+def _waited_lock(frames: Sequence[PastedFrame], path: str) -> Iterator[Fact]:
+    """Whether the lock that a stick-table function waits for lies beyond the end of an unsharded table."""
+    for inner, outer in pairwise(frame for frame in frames if frame.address is not None or frame.args):
+        lock, table = _LOCK.search(inner.args), _TABLE.search(outer.args)
+        if "pl_wait" in inner.function and outer.function.startswith("stktable_") and lock and table:
+            offset = int(lock[1], 16) - int(table[1], 16)
+            if _UNSHARDED <= offset < 1 << 20:
+                what = (
+                    f"the lock is {offset:#x} bytes into the table, struct stktable without shards has {_UNSHARDED:#x}"
+                )
+                yield Fact("stktable.sharded", True, Source(path, what, line=outer.line), "derived")
+            return
 
 
 def _kind(signal: str | None, functions: Sequence[str], source: Source) -> Fact | Absence:

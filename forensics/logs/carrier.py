@@ -60,6 +60,8 @@ _KERNEL = re.compile(
     r"(?:\[[ CT\d]{1,12}\])? (.*)",
     re.DOTALL,
 )
+#: A tag whose date was cut off, as in tickets (GH-2611, GH-3424). The kernel's own lines begin in the same way.
+_TAGGED = re.compile(r"(haproxy|hapee[\w-]{0,32})\[(\d{1,10})\]:(?! ?(?:segfault at |unhandled )) ?(.*)", re.DOTALL)
 _STAMPED = re.compile(rf"({_DATE})[ \t](.*)", re.DOTALL)
 _CLOCK = re.compile(r"(\d\d:\d\d:\d\d(?:[.,]\d{1,9})?) (?:(haproxy)(?:\[(\d{1,10})\])?:? )?(.*)", re.DOTALL)
 _EXPORT = re.compile(r" {0,16}MESSAGE=(.*)", re.DOTALL)
@@ -121,6 +123,8 @@ def _peel_syslog(record: Record) -> Record:
         return _tagged(record, match[4] or "", match[1], match[2], match[3])
     if match := _SYSLOG.match(text) or _MONOTONIC.match(text):
         return _tagged(record, match[4], match[1], match[2], match[3])
+    if match := _TAGGED.match(text):
+        return replace(record, text=match[3], identifier=match[1], pid=int(match[2]), carrier="syslog")
     return record
 
 

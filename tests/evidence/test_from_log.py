@@ -104,6 +104,46 @@ def test_kernel_lines_tell_how_it_died(line: str, kind: str, signal: str | None,
     assert value(crash, "crash.address") == address
 
 
+def test_a_damaged_pool_names_who_freed_its_object_twice() -> None:
+    text = (
+        "haproxy[30]: FATAL: pool inconsistency detected in thread 1: tag mismatch on free().\n"
+        "haproxy[30]:   caller: 0x5559a9492566 (__stksess_kill+0xf6/0x11d)\n"
+        "haproxy[30]:   item: 0x7f839928e750\n"
+        "haproxy[30]:   pool: 0x5559a9f3a280 ('spoe_appctx', size 200, real 208, users 2)\n"
+        "haproxy[30]: Tag does not match (0x5559a94922ad). Tag does not match any other pool.\n"
+        "haproxy[30]: Resolving the tag as a pool_free() location: process_table_expire+0x30d/0x3cb\n"
+        "haproxy[30]:   call trace(20):\n"
+        "haproxy[30]:   | 0x5559a956d8de [0f 0b f3 0f 1e fa 41 57]: __pool_free+0x7e/0x80\n"
+        "haproxy[30]:   | 0x5559a9492566 [eb ab 0f 1f 40 00 66 66]: __stksess_kill+0xf6/0x11d\n"
+    )
+    crash = crash_of_text(text)
+    assert value(crash, "crash.kind") == "pool_corruption"
+    assert value(crash, "crash.explanation") == (
+        "tag mismatch on free(): freed by process_table_expire before, now by __stksess_kill"
+    )
+    assert value(crash, "stack") == ("__pool_free", "__stksess_kill")
+
+
+WAITING = """\
+#0  0x00007f30c0cf0868 in raise () from /lib64/libc.so.6
+#1  0x00007f30c0cd7546 in abort () from /lib64/libc.so.6
+#2  0x000000000042e515 in ha_panic () at src/debug.c:620
+#3  <signal handler called>
+#4  __pl_wait_unlock_long (mask=<optimized out>, lock=<optimized out>) at include/import/plock.h:96
+#5  pl_wait_unlock_long (lock=lock@entry=0x{lock:x}, mask=mask@entry=18446744056529682432) at include/import/plock.h:123
+#6  0x000000000050083b in stktable_touch_with_exp (t=t@entry=0xd6eb000, ts=0x7f305c520260, local=1) at src/stick_table.c:481
+#7  0x0000000000502222 in process_stream (t=0x1) at src/stream.c:2033
+"""
+
+
+@pytest.mark.parametrize(("offset", "sharded"), [(0x7C0, True), (0x2C0, None), (0x40000000, None)])
+def test_a_lock_beyond_the_end_of_an_unsharded_table_betrays_a_sharded_one(offset: int, sharded: bool | None) -> None:
+    """The numbers are those of GH-2508: updt_lock is at 0x2c0 in a pristine 2.9.6."""
+    crash = crash_of_text(WAITING.format(lock=0xD6EB000 + offset))
+    assert value(crash, "crash.kind") == "watchdog"
+    assert value(crash, "stktable.sharded") is sharded
+
+
 def test_the_kernel_shows_a_write_to_address_1_as_an_assertion() -> None:
     text = (
         "haproxy[13726]: segfault at 1 ip 0000558b178329b6 sp 00007fff7b93fa90 error 6 in"
