@@ -293,7 +293,9 @@ def crash(
     """
     folder = work_folder(directory.name, sysroot)
     config = config_text(threads, config_extra)
-    with HAProxy(haproxy, config, folder, sysroot=sysroot, arguments=arguments) as running:
+    # A thread takes some descriptors of its own; with two the limit of the committed samples does.
+    files = max(OPEN_FILES, 24 * threads)
+    with HAProxy(haproxy, config, folder, sysroot=sysroot, arguments=arguments, open_files=files) as running:
         running.cli(f"expert-mode on; {command}", 1.0)
         returncode = running.wait_end(timeout)
     return collect(running, directory, returncode)

@@ -50,21 +50,40 @@ def test_backtraces_of_the_samples_are_those_of_gdb(name: str) -> None:
     assert differences(LAB / "cores" / name / "core", executable, sysroot) == []
 
 
-@pytest.mark.parametrize("threads", [2, 8])
-@pytest.mark.parametrize("command", ["debug dev bug", "debug dev panic"])
+#: A build of the lab with DWARF.
+BUILT = LAB / "builds/requeue-race-2.9.6/haproxy"
+
+
+def fresh_core(executable: Path, directory: Path, command: str, threads: int) -> Path:
+    """The core of a HAProxy that was just crashed through its CLI."""
+    if not kernel_writes_cores():
+        pytest.skip("the kernel does not write cores into the working directory (kernel.core_pattern, ulimit -c)")
+    lab: ModuleType = importlib.import_module("samples.lab.haproxy")
+    open_files = max(256, 32 * threads)
+    with lab.HAProxy(executable, lab.config_text(threads), directory, open_files=open_files) as running:
+        running.cli(f"expert-mode on; {command}", 1.0)
+        running.wait_end(20.0)
+    core = running.core()
+    assert isinstance(core, Path)
+    return core
+
+
+@pytest.mark.parametrize(
+    ("command", "threads"), [("debug dev bug", 2), ("debug dev panic", 8), ("debug dev panic", 64)]
+)
 def test_backtraces_of_a_fresh_haproxy_core_are_those_of_gdb(tmp_path: Path, command: str, threads: int) -> None:
     """With whatever version and symbols this machine has."""
     if not HAPROXY:
         pytest.skip("haproxy is not installed")
-    if not kernel_writes_cores():
-        pytest.skip("the kernel does not write cores into the working directory (kernel.core_pattern, ulimit -c)")
-    lab: ModuleType = importlib.import_module("samples.lab.haproxy")
-    with lab.HAProxy(Path(HAPROXY), lab.config_text(threads), tmp_path, open_files=256) as running:
-        running.cli(f"expert-mode on; {command}", 1.0)
-        running.wait_end(20.0)
-    core = running.core()
-    assert core is not None
+    core = fresh_core(Path(HAPROXY), tmp_path, command, threads)
     assert differences(core, Path(HAPROXY)) == []
+
+
+@pytest.mark.skipif(not BUILT.is_file(), reason="no HAProxy with DWARF: `python -m samples.lab requeue-race-2.9.6`")
+@pytest.mark.parametrize("command", ["debug dev bug", "debug dev panic", "debug dev loop 6000"])
+def test_backtraces_of_64_threads_with_dwarf_are_those_of_gdb(tmp_path: Path, command: str) -> None:
+    """Function, file, line and inlined calls of every frame of every thread."""
+    assert differences(fresh_core(BUILT, tmp_path, command, 64), BUILT) == []
 
 
 #: How the program of eight threads dies.
