@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
-from typing import IO
+from typing import IO, cast
 
 from forensics.elf.constants import ET_CORE, MAGIC
 from forensics.errors import EmptyInput, UnknownInput, UnreadableInput, UsageError
-from forensics.memory.streams import compression_of, damage_errors, open_stream
+from forensics.memory.streams import compression_of, damage_errors, decompressing, open_stream
 from forensics.record import record
 
 #: First bytes of a symbol pack (``symbols/pack.py``).
@@ -41,10 +42,31 @@ class Taken:
 def take(path: str) -> Taken:
     """Recognise one input. Raises InputError for what cannot be evidence."""
     if path == "-":
-        return Taken(path, "log", None, "")
+        return _take_standard_input()
     size = _size_of(path)
     head = _head_of(path)
     return Taken(path, _kind_of(path, head), size, _sha256(path, size))
+
+
+def _take_standard_input() -> Taken:
+    """Standard input is a log or nothing: a core must be read at any offset."""
+    head = _standard_input().peek(_HEAD)[:_HEAD]
+    if not head:
+        raise EmptyInput("standard input is empty", "`journalctl -u haproxy -o json | haproxy-forensics triage -`")
+    if head.startswith(MAGIC):
+        raise UnknownInput("standard input is a core or an executable", "write it to a file and give its path")
+    return Taken("-", "log", None, "")
+
+
+_standard: list[io.BufferedReader] = []
+
+
+def _standard_input() -> io.BufferedReader:
+    """Standard input, looked at without being consumed; one reader for the life of the process."""
+    if not _standard or _standard[0].raw is not sys.stdin.buffer:
+        # A buffered reader over another one: only this one's peek() is sure to be there.
+        _standard[:] = [io.BufferedReader(cast("io.RawIOBase", sys.stdin.buffer), _HEAD)]
+    return _standard[0]
 
 
 def _size_of(path: str) -> int:
@@ -116,7 +138,9 @@ def _sha256(path: str, size: int) -> str:
 def text_stream(path: str) -> IO[bytes]:
     """The lines of a text input, decompressed; ``-`` is standard input."""
     if path == "-":
-        return sys.stdin.buffer
+        standard = _standard_input()
+        compression = compression_of(standard.peek(8)[:8])
+        return decompressing(standard, compression) if compression else standard
     stream, _compression = open_stream(path)
     return stream
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import sys
 from pathlib import Path
@@ -139,6 +140,16 @@ def test_without_any_executable_addresses_modules_and_offsets_are_still_shown(
     assert "haproxy-requeue-race-2.9.6+0x1a" in ran.out
     assert "2.9.6" in ran.out.splitlines()[0], "the version is in the core's own data"
     assert "--exe" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "standard input is empty"), (b"\x7fELF" + bytes(100), "standard input is a core")]
+)
+def test_standard_input_must_be_a_log(
+    content: bytes, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    refused(run(capsys, "triage", "-"), words)
 
 
 def test_two_cores_are_two_incidents(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sys
@@ -78,6 +79,14 @@ def test_a_dash_reads_a_log_from_standard_input(
     ran = run(capsys, "triage", "-")
     assert ran.status == 0
     assert "task->expire == 0" in ran.out
+
+
+def test_a_compressed_log_on_standard_input_is_decompressed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = io.BytesIO(gzip.compress((RACE / "worker.log").read_bytes()))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(data))
+    assert "task->expire == 0" in run(capsys, "triage", "-").out
 
 
 @pytest.mark.parametrize(("wanted", "status"), [("possible", 0), ("probable", 0), ("confirmed", 1)])
