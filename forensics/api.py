@@ -61,7 +61,7 @@ def gather(inputs: Sequence[str], options: Options = _DEFAULTS) -> tuple[list[Ta
     failed: list[InputError] = []
     witness, bound = _witnesses(taken, options, gaps, failed)
     crash = collect(bound, gaps)
-    if witness is None and failed and isinstance(crash.get("crash.kind"), Absence):
+    if witness is None and failed and not crash.died:
         raise failed[0]
     if witness is not None:
         witness.process.save()

@@ -121,10 +121,10 @@ def _without_answer(
     kind = crash.get("crash.kind")
     if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
         yield _BY_KIND[str(kind.value)]
-    if isinstance(version, Version) and died(crash):
+    if isinstance(version, Version) and crash.died:
         yield from _newer(version, candidates)
     if not findings:
-        yield _REPORT if died(crash) else _NOTHING
+        yield _REPORT if crash.died else _NOTHING
 
 
 def _newer(version: Version, candidates: Sequence[CandidateFix]) -> Iterator[str]:
@@ -198,11 +198,6 @@ def _remedies(crash: Crash) -> Iterator[str]:
         if remedy:
             named = ", ".join(KINDS[subject].label if subject in KINDS else subject for subject in subjects[:3])
             yield f"Missing {named}{more}: {remedy}"
-
-
-def died(crash: Crash) -> bool:
-    """Whether any input tells of a death."""
-    return bool(crash.all("crash.kind") or crash.all("crash.signal"))
 
 
 def _asserted(crash: Crash) -> bool:

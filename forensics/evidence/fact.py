@@ -49,6 +49,11 @@ class Crash:
             index[fact.name] = (*index.get(fact.name, ()), fact)
         return cls(ordered, tuple(gaps), index)
 
+    @property
+    def died(self) -> bool:
+        """Whether any witness tells of a death, however little of it."""
+        return any(self._index.get(name) for name in ("crash.kind", "crash.signal", "stack"))
+
     def all(self, name: str) -> tuple[Fact, ...]:
         """Every fact of this name, most trusted first."""
         return self._index.get(name, ())

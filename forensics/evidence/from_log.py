@@ -28,6 +28,9 @@ from forensics.logs import (
 from forensics.names import UNNAMED, plain_name
 from forensics.source import Source
 
+#: Subject of the gap that a log without any death leaves.
+NO_DEATH = "death"
+
 #: Crash kinds of the lines that libc, pools and the loop guard print.
 _MENTIONED = {"libc abort": "heap_corruption", "pool": "pool_corruption", "spinning": "spinning"}
 
@@ -49,7 +52,7 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     yield from _versions(log, path)
     fatal = log.fatal()
     if isinstance(fatal, Absence):
-        yield Absence("crash.kind", f"{path}: {fatal.reason}", fatal.remedy)
+        yield Absence(NO_DEATH, f"{path}: {fatal.reason}", fatal.remedy)
     else:
         yield from _death(fatal, log, path)
     yield from _signal(log, path)
@@ -194,7 +197,7 @@ def _waited_lock(frames: Sequence[PastedFrame], path: str) -> Iterator[Fact]:
 
 def _kind(signal: str | None, functions: Sequence[str], source: Source) -> Fact | Absence:
     """The kind of death that signal and functions show."""
-    if "ha_panic" in functions:
+    if "ha_panic" in functions or "wdt_handler" in functions:
         return Fact("crash.kind", "watchdog", source, "derived")
     if "ha_crash_now" in functions or "abort_with_line" in functions or signal == "SIGILL":
         return Fact("crash.kind", "bug_on", source, "derived")

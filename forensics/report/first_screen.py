@@ -8,7 +8,7 @@ from forensics.absence import Absence
 from forensics.diagnosis.finding import Finding
 from forensics.report.document import Report
 from forensics.report.lines import Line, heading, prose, wrapped
-from forensics.report.words import how_sure, signal_text, size_text, thread_text, title, where
+from forensics.report.words import how_sure, is_alive, signal_text, size_text, thread_text, title, where
 
 _LABEL = 10
 
@@ -81,7 +81,7 @@ def _named(finding: Finding, width: int, before: str = "") -> Iterator[Line]:
 
 
 def _no_verdict(report: Report, width: int) -> Iterator[Line]:
-    if not (report.crash.signal or report.crash.kind != "unknown"):
+    if is_alive(report):
         yield Line("nothing", "NO CRASH TO EXPLAIN")
         return
     yield Line("nothing", "NO KNOWN CRASH MATCHES")

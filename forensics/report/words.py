@@ -101,14 +101,22 @@ def signal_text(crash: CrashSummary) -> str:
     return ", ".join(parts)
 
 
+def is_alive(report: Report) -> bool:
+    """Whether nothing died: a core of a living process, or logs that tell of no death."""
+    if report.crash.kind != "unknown" or report.crash.signal or report.crash.function:
+        return False
+    if report.threads:
+        return report.crashed_thread is None
+    return any(gap.subject == "death" for gap in report.gaps)
+
+
 def title(report: Report) -> str:
     """What died and how, in one line."""
     version = f" {report.process.version}" if report.process.version else ""
-    if report.crash.kind == "unknown" and not report.crash.signal:
-        if report.threads and report.crashed_thread is None:
+    if is_alive(report):
+        if report.threads:
             return f"HAProxy{version} had not crashed: this core was taken of a living process"
-        if any(gap.subject == "crash.kind" for gap in report.gaps):
-            return f"HAProxy{version} did not crash, as far as these inputs tell"
+        return f"HAProxy{version} did not crash, as far as these inputs tell"
     return f"HAProxy{version} {KINDS.get(report.crash.kind, f'died ({report.crash.kind})')}"
 
 

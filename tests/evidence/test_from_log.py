@@ -177,7 +177,29 @@ def test_a_panic_that_nobody_was_stuck_in_was_asked_for() -> None:
 def test_a_log_of_nothing_says_that_it_tells_of_no_death() -> None:
     crash = crash_of_text("nothing to see here\n")
     assert crash.facts == ()
-    assert [gap.subject for gap in crash.gaps] == ["crash.kind"]
+    assert [gap.subject for gap in crash.gaps] == ["death"]
+    assert not crash.died
+
+
+def test_systemds_message_of_a_core_is_a_death_and_the_watchdogs_handler_tells_which() -> None:
+    text = (
+        "systemd-coredump[26810]: Process 1032 (haproxy) of user 188 dumped core.\n"
+        "\n"
+        "Stack trace of thread 1043:\n"
+        "#0  0x00007fd2b748bedc __pthread_kill_implementation (libc.so.6 + 0x8bedc)\n"
+        "#1  0x00007fd2b743eb46 raise (libc.so.6 + 0x3eb46)\n"
+        "#2  0x00007fd2b7428833 abort (libc.so.6 + 0x28833)\n"
+        "#3  0x0000561267417df2 n/a (haproxy + 0x205df2)\n"
+        "{handler}"
+        "#5  0x00007fd2b743ebf0 __restore_rt (libc.so.6 + 0x3ebf0)\n"
+        "#6  0x00005612674f0000 stktable_touch_with_exp (haproxy + 0x2f0000)\n"
+    )
+    watchdog = crash_of_text(text.format(handler="#4  0x00005612675055ac wdt_handler (haproxy + 0x2f35ac)\n"))
+    unknown = crash_of_text(text.format(handler="#4  0x00005612675055ac n/a (haproxy + 0x2f35ac)\n"))
+    assert value(watchdog, "crash.kind") == "watchdog"
+    assert value(unknown, "crash.kind") is None
+    assert unknown.died
+    assert value(watchdog, "stack") == ("stktable_touch_with_exp",)
 
 
 def test_every_fact_of_every_sample_is_in_the_catalogue_with_its_type() -> None:
