@@ -95,7 +95,8 @@ def _head_of(path: str) -> bytes:
             head = stream.read(_HEAD)
         except damage_errors(compression) as error:
             raise UnreadableInput(
-                f"`{path}` is {compression} data that cannot be decompressed: {error}", "supply the complete file"
+                f"`{path}` is {compression} data that cannot be decompressed: {error}",
+                "supply the complete file, or what your own decompressor makes of it",
             ) from error
     if not head:
         raise EmptyInput(f"`{path}` decompresses to nothing", "supply the complete file")

@@ -21,6 +21,10 @@ MAGICS: tuple[tuple[bytes, str], ...] = (
 #: errors of their own, both plain children of Exception and RuntimeError: see ``damage_errors``.
 _STANDARD_ERRORS: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, RuntimeError)
 
+#: Bytes that a decompressor may hold, or a file would choose our memory: the window of `zstd --ultra`,
+#: and twice what `xz -9` needs.
+_MEMORY_LIMIT = 1 << 27
+
 
 def compression_of(head: bytes) -> str:
     """The name of the compression that ``head`` begins, "" for none."""
@@ -52,17 +56,16 @@ def decompressing(raw: IO[bytes], compression: str) -> IO[bytes]:
     if compression == "zstd":
         import zstandard
 
-        # 128 MiB is the window of `zstd --ultra`; more would let a file choose our memory.
-        context = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        context = zstandard.ZstdDecompressor(max_window_size=_MEMORY_LIMIT)
         return cast(IO[bytes], context.stream_reader(raw, read_across_frames=True))
     if compression == "gzip":
         import gzip
 
         return cast(IO[bytes], gzip.GzipFile(fileobj=raw, mode="rb"))
     if compression == "xz":
-        import lzma
+        from forensics.memory.xz import XzReader
 
-        return cast(IO[bytes], lzma.LZMAFile(raw, "rb"))
+        return cast(IO[bytes], io.BufferedReader(XzReader(raw, _MEMORY_LIMIT), 1 << 16))
     if compression == "lz4":
         return _lz4(raw)
     if compression == "bzip2":

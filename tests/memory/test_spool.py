@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import random
 import tempfile
 from pathlib import Path
@@ -145,6 +146,30 @@ def test_zeros_take_no_memory(tmp_path: Path, kind: str) -> None:
     assert spool.size == 64 << 20
     assert spool.damage is None
     assert spool.read(32 << 20, 16) == bytes(16)
+
+
+def test_an_xz_file_does_not_choose_our_memory(tmp_path: Path) -> None:
+    """A dictionary of 768 MiB: refused, where 64 MiB (`xz -9`) are taken."""
+    path = tmp_path / "core.xz"
+    for size, opens in ((768 << 20, False), (64 << 20, True)):
+        filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": size}]
+        path.write_bytes(lzma.compress(b"abc" * 99, filters=filters))
+        assert head_of(str(path)) == (b"abc" * 99 if opens else b"")
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 768 << 20}]
+    path.write_bytes(lzma.compress(b"abc" * 99, filters=filters))
+    spool = Spool(str(path))
+    assert spool.size == 0
+    assert spool.damage is not None
+    assert "memory" in spool.damage.reason.lower()
+
+
+def test_xz_streams_may_follow_each_other(tmp_path: Path) -> None:
+    """With zeros between them, as `xz` itself reads them."""
+    path = tmp_path / "core.xz"
+    path.write_bytes(lzma.compress(b"abc") + bytes(1 << 17) + lzma.compress(b"def") + lzma.compress(b"g") + bytes(4))
+    spool = Spool(str(path))
+    assert spool.read(0, spool.size) == b"abcdefg"
+    assert spool.damage is None
 
 
 def test_content_beyond_the_size_limit_is_lost_and_said_so(tmp_path: Path) -> None:

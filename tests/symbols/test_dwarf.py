@@ -275,6 +275,41 @@ def test_a_section_overwritten_by_one_byte_gives_absences(plain: Path, section: 
             struct_members(dwarf, "outer", low)
 
 
+def test_siblings_that_point_at_their_own_children_do_not_multiply(tmp_path: Path) -> None:
+    """Forty calls within each other, and every entry claims that its first child is its sibling."""
+    calls = "".join(
+        f"static inline __attribute__((always_inline)) void f{n}(void) {{ f{n + 1}(); x += {n}; g(); }}\n"
+        for n in reversed(range(40))
+    )
+    source = (
+        "volatile int x;\n"
+        "static inline __attribute__((always_inline)) void g(void) { x++; }\n"
+        "static inline __attribute__((always_inline)) void f40(void) { x--; }\n"
+        f"{calls}int main(void) {{ f0(); return x; }}\n"
+    )
+    path = compile_c(tmp_path, "nested", source, "-gdwarf-5", "-O1")
+    data, lies = bytearray(path.read_bytes()), 0
+    with path.open("rb") as file:
+        base = ElfImage(LocalFile(str(path))).sections[".debug_info"].offset
+        for unit in ELFFile(file).get_dwarf_info().iter_CUs():
+            for die in unit.iter_DIEs():
+                sibling, child = die.attributes.get("DW_AT_sibling"), next(die.iter_children(), None)
+                if die.tag == "DW_TAG_inlined_subroutine" and sibling and child:
+                    lie = (child.offset - unit.cu_offset).to_bytes(4, "little")
+                    data[base + sibling.offset : base + sibling.offset + 4] = lie
+                    lies += 1
+    assert lies >= 39
+    dwarf = open_dwarf(ElfImage(BytesInMemory(bytes(data), "lying")))
+    assert isinstance(dwarf, DwarfLines)
+    visited = 0
+    with within_seconds(5):
+        pending = [function for unit in dwarf.info.units for function in dwarf.functions(unit)]
+        while pending:
+            visited += 1
+            pending.extend(pending.pop().inlined)
+    assert visited <= 2 * lies + 10, "each entry has one parent"
+
+
 def test_a_line_program_with_a_range_of_zero_is_damaged(plain: Path) -> None:
     """line_range divides; 0 must not be divided by."""
     data = bytearray(plain.read_bytes())

@@ -29,10 +29,11 @@ class Function:
     inlined call stands in its caller.
     """
 
-    __slots__ = ("_entry", "_inlined", "_name", "call_file", "call_line", "ranges")
+    __slots__ = ("_claimed", "_entry", "_inlined", "_name", "call_file", "call_line", "ranges")
 
-    def __init__(self, entry: Entry, ranges: list[Range]) -> None:
+    def __init__(self, entry: Entry, ranges: list[Range], claimed: set[int]) -> None:
         self._entry = entry
+        self._claimed = claimed
         self._inlined: list[Function] | None = None
         self._name: str | None = None
         self.ranges = ranges
@@ -55,7 +56,7 @@ class Function:
     def inlined(self) -> list[Function]:
         """The calls inlined directly into this one."""
         if self._inlined is None:
-            self._inlined = list(_inlined_in(self._entry, 0))
+            self._inlined = list(_inlined_in(self._entry, self._claimed, 0))
         return self._inlined
 
     def active(self, pc: int) -> list[Function]:
@@ -72,19 +73,27 @@ class Function:
 
 def functions_of_unit(info: DebugInfo, unit: Unit) -> list[Function]:
     """The functions of ``unit`` that have code. IndexError, KeyError or ValueError for a damaged unit."""
-    top = info.top(unit)
-    return [Function(entry, ranges_of(entry)) for entry in children_of(top, frozenset((TAG_SUBPROGRAM,)))]
+    top, claimed = info.top(unit), set[int]()
+    subprograms = children_of(top, frozenset((TAG_SUBPROGRAM,)))
+    return [Function(entry, ranges_of(entry), claimed) for entry in subprograms]
 
 
-def _inlined_in(parent: Entry, depth: int) -> Iterator[Function]:
-    """The inlined calls below ``parent``, looking through blocks: they are only scopes."""
+def _inlined_in(parent: Entry, claimed: set[int], depth: int) -> Iterator[Function]:
+    """The inlined calls below ``parent``, looking through blocks: they are only scopes.
+
+    ``claimed`` holds the offsets of the unit's entries that have a parent already. A file can
+    name an entry's own child as its sibling; each such lie would double the entries to visit.
+    """
     if depth > _DEPTH or not parent.abbreviation.children:
         return
     for entry in children_of(parent, _SCOPES):
+        if entry.offset in claimed:
+            return
+        claimed.add(entry.offset)
         if entry.abbreviation.tag == TAG_INLINED:
-            yield Function(entry, ranges_of(entry))
+            yield Function(entry, ranges_of(entry), claimed)
         else:
-            yield from _inlined_in(entry, depth + 1)
+            yield from _inlined_in(entry, claimed, depth + 1)
 
 
 def children_of(parent: Entry, tags: frozenset[int]) -> Iterator[Entry]:
