@@ -12,6 +12,9 @@ from forensics.source import Source
 #: What a fact can hold. Stacks are tuples of StackEntry (see ``stack.py``).
 FactValue = str | int | bool | tuple[str, ...]
 
+#: Subject of the gap that a witness leaves who tells of no death.
+DEATH = "death"
+
 
 @record
 class Fact:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
-from forensics.evidence.fact import Fact
+from forensics.evidence.fact import DEATH, Fact
 from forensics.logs import (
     BugReport,
     CoredumpReport,
@@ -27,9 +27,6 @@ from forensics.logs import (
 )
 from forensics.names import UNNAMED, plain_name
 from forensics.source import Source
-
-#: Subject of the gap that a log without any death leaves.
-NO_DEATH = "death"
 
 #: Crash kinds of the lines that libc, pools and the loop guard print.
 _MENTIONED = {"libc abort": "heap_corruption", "pool": "pool_corruption", "spinning": "spinning"}
@@ -52,7 +49,7 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     yield from _versions(log, path)
     fatal = log.fatal()
     if isinstance(fatal, Absence):
-        yield Absence(NO_DEATH, f"{path}: {fatal.reason}", fatal.remedy)
+        yield Absence(DEATH, f"{path}: {fatal.reason}", fatal.remedy)
     else:
         yield from _death(fatal, log, path)
     yield from _signal(log, path)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from forensics.culprit import culprit_index
 from forensics.diagnosis.finding import Evidence, Finding
 from forensics.evidence.catalogue import KINDS as FACT_KINDS
-from forensics.evidence.fact import FactValue
+from forensics.evidence.fact import DEATH, FactValue
 from forensics.names import UNNAMED
 from forensics.report.document import CrashSummary, Report, StackFrame, Thread
 
@@ -107,7 +107,7 @@ def is_alive(report: Report) -> bool:
         return False
     if report.threads:
         return report.crashed_thread is None
-    return any(gap.subject == "death" for gap in report.gaps)
+    return any(gap.subject == DEATH for gap in report.gaps)
 
 
 def title(report: Report) -> str:
