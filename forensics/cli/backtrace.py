@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from forensics.cli.options import BacktraceFormat, DebugDirectories, Exe, Output, Symbols, Sysroot
+from forensics.cli.options import (
+    BacktraceFormat,
+    DebugDirectories,
+    Debuginfod,
+    DebuginfodTimeout,
+    DebuginfodUrls,
+    Exe,
+    Output,
+    Symbols,
+    Sysroot,
+    places_of,
+)
 from forensics.cli.output import write
 
 
@@ -21,6 +32,9 @@ def backtrace(
     debug_dir: DebugDirectories = None,
     sysroot: Sysroot = "",
     symbols: Symbols = None,
+    debuginfod: Debuginfod = False,
+    debuginfod_url: DebuginfodUrls = None,
+    debuginfod_timeout: DebuginfodTimeout = 0,
 ) -> None:
     """Show the stacks of all threads of a core; equal ones once, the crashed one first.
 
@@ -30,9 +44,8 @@ def backtrace(
     """
     from forensics.api import Options, open_core
     from forensics.report.backtrace import render
-    from forensics.symbols.find import Places
 
-    places = Places(exe, tuple(debug_dir or ()), sysroot, tuple(symbols or ()))
+    places = places_of(exe, debug_dir, sysroot, symbols, debuginfod, debuginfod_url, debuginfod_timeout)
     process, stacks = open_core(core, Options(places))
     process.save()
     write(render(stacks, process.core, str(format), all_threads), output)

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from forensics.cli.options import DebugDirectories, Exe, NoScrub, Output, Signatures, Symbols, Sysroot
+from forensics.cli.options import (
+    DebugDirectories,
+    Debuginfod,
+    DebuginfodTimeout,
+    DebuginfodUrls,
+    Exe,
+    NoScrub,
+    Output,
+    Signatures,
+    Symbols,
+    Sysroot,
+    places_of,
+)
 from forensics.errors import UnreadableInput
 
 if TYPE_CHECKING:
@@ -53,6 +65,9 @@ def scan(
     debug_dir: DebugDirectories = None,
     sysroot: Sysroot = "",
     symbols: Symbols = None,
+    debuginfod: Debuginfod = False,
+    debuginfod_url: DebuginfodUrls = None,
+    debuginfod_timeout: DebuginfodTimeout = 0,
     signatures: Signatures = "",
     no_scrub: NoScrub = False,
 ) -> None:
@@ -70,9 +85,8 @@ def scan(
     from forensics.batch.groups import Groups
     from forensics.batch.scan import Tally, scan
     from forensics.batch.terminal import Terminal
-    from forensics.symbols.find import Places
 
-    places = Places(exe, tuple(debug_dir or ()), sysroot, tuple(symbols or ()))
+    places = places_of(exe, debug_dir, sysroot, symbols, debuginfod, debuginfod_url, debuginfod_timeout)
     options, tally, groups = Options(places, signatures, not no_scrub), Tally(), Groups()
     with _destination(output) as out, closing(Terminal(out, sys.stderr)) as terminal:
         results = scan(paths, options, jobs, timeout, memory, tally)

@@ -9,6 +9,9 @@ import typer
 
 from forensics.cli.options import (
     DebugDirectories,
+    Debuginfod,
+    DebuginfodTimeout,
+    DebuginfodUrls,
     Exe,
     NoScrub,
     Output,
@@ -17,6 +20,7 @@ from forensics.cli.options import (
     Symbols,
     Sysroot,
     VerdictWord,
+    places_of,
 )
 from forensics.cli.output import write
 
@@ -43,6 +47,9 @@ def triage(
     debug_dir: DebugDirectories = None,
     sysroot: Sysroot = "",
     symbols: Symbols = None,
+    debuginfod: Debuginfod = False,
+    debuginfod_url: DebuginfodUrls = None,
+    debuginfod_timeout: DebuginfodTimeout = 0,
     signatures: Signatures = "",
     no_scrub: NoScrub = False,
     fail_unless: Annotated[
@@ -64,9 +71,8 @@ def triage(
     haproxy-forensics triage core --exe ./haproxy --format markdown > ticket.md
     """
     from forensics.api import Options, triage
-    from forensics.symbols.find import Places
 
-    places = Places(exe, tuple(debug_dir or ()), sysroot, tuple(symbols or ()))
+    places = places_of(exe, debug_dir, sysroot, symbols, debuginfod, debuginfod_url, debuginfod_timeout)
     report = triage(evidence, Options(places, signatures, not no_scrub))
     _show(report, format, output)
     if fail_unless is not None and not _reaches(report, fail_unless):

@@ -55,12 +55,14 @@ class ElfSymbol:
 class ElfImage:
     """An ELF file, its parts read when they are asked for.
 
-    Raises what ``read_header`` raises.
+    ``supplement`` is the file that ``.gnu_debugaltlink`` names: DWARF that several files share, moved
+    there by dwz; None until whoever looks for files has found it. Raises what ``read_header`` raises.
     """
 
     def __init__(self, source: RandomAccess) -> None:
         self.source = source
         self.path = source.name
+        self.supplement: ElfImage | None = None
         self.header: ElfHeader = read_header(source)
         self.segments: tuple[ProgramHeader, ...] = read_segments(source, self.header)
         self._sections: dict[str, Section] | None = None

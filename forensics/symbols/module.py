@@ -40,8 +40,8 @@ class ModuleSymbols:
 
     @property
     def images(self) -> tuple[ElfImage, ...]:
-        """The debug file and the image, as far as they were found."""
-        return tuple(image for image in (self.files.debug, self.files.image) if image is not None)
+        """The debug file, the image and its mini debug info, as far as they were found."""
+        return self.files.images
 
     @property
     def table(self) -> SymbolTable:

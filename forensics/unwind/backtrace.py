@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
@@ -13,6 +14,7 @@ from forensics.elf.module import VDSO, Module
 from forensics.errors import UnsupportedInput
 from forensics.memory.random_access import RandomAccess
 from forensics.names import plain_name
+from forensics.symbols.archive import Archive, find_archive
 from forensics.symbols.find import ModuleFiles, Places, find_files, vdso_bytes
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.site import Call
@@ -51,9 +53,32 @@ class Process:
         """The symbols of ``module``."""
         found = self._symbols.get(module.start)
         if found is None:
-            files = find_files(module, self._places, self._image_in_memory(module))
+            files = find_files(module, self._places, self._image_in_memory(module), self._archive)
             found = self._symbols[module.start] = ModuleSymbols(files)
         return found
+
+    @cached_property
+    def _archive(self) -> Archive | Absence:
+        """The files that the process itself kept in memory."""
+        return find_archive(self.core.memory)
+
+    def fetch(self) -> bool:
+        """Ask debuginfod for the files that are missing so far, if that is allowed; whether any came.
+
+        What was known of their modules is then forgotten: the stacks are to be unwound again.
+        """
+        from forensics.symbols.debuginfod.settings import asked
+
+        if not asked(self._places):
+            return False
+        from forensics.symbols.debuginfod.fetch import fetch_missing, missing_of
+
+        came = fetch_missing(self.files, self._places)
+        for start, symbols in list(self._symbols.items()):
+            if any(one.build_id in came for one in missing_of(symbols.files)):
+                del self._symbols[start]
+                self._rows.pop(start, None)
+        return bool(came)
 
     def _image_in_memory(self, module: Module) -> RandomAccess | None:
         if module.path != VDSO:
@@ -149,6 +174,14 @@ def architecture_of(core: CoreDump) -> Architecture:
 
 def backtraces(process: Process) -> tuple[ThreadStack, ...]:
     """The stacks of all threads, in the order of the core: the one that died first."""
+    stacks = _backtraces(process)
+    while process.fetch():
+        # Code that was missing may lead to other modules; each file is asked for once.
+        stacks = _backtraces(process)
+    return stacks
+
+
+def _backtraces(process: Process) -> tuple[ThreadStack, ...]:
     core = process.core
     numbers = thread_numbers(core)
     stacks = []
