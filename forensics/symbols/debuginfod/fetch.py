@@ -14,7 +14,14 @@ from forensics.elf.constants import SHT_NOBITS
 from forensics.elf.image import ElfImage
 from forensics.errors import ForensicsError
 from forensics.memory.random_access import LocalFile
-from forensics.symbols.debuginfod.cache import artifact_path, cached_path, forget_miss, is_known_miss, mark_miss
+from forensics.symbols.debuginfod.cache import (
+    artifact_path,
+    cache_folder,
+    cached_path,
+    forget_miss,
+    is_known_miss,
+    mark_miss,
+)
 from forensics.symbols.debuginfod.download import Artifact, Download, Outcome, remove
 from forensics.symbols.debuginfod.settings import Settings, settings_of
 from forensics.symbols.files import ModuleFiles
@@ -128,6 +135,9 @@ class _Round:
             self._arrived.append(artifact)
             self._say(artifact, f"{download.server}: fetched, build-id matches")
             del self._pending[artifact]
+            for other in self._downloads:
+                if other.artifact == artifact:
+                    other.cancel()  # a slow server must not keep a thread from the next file
             return
         download.cancel()
         self._say(artifact, f"{download.server}: {said}")
@@ -175,14 +185,14 @@ def _what_is_wrong(path: str, build_id: str) -> str:
 
 
 @cache
-def _client(settings: Settings) -> Client:
-    """One client for the whole run: its deadline counts all requests."""
+def _client(settings: Settings, _folder: str) -> Client:
+    """One client for the whole run and one cache: its deadline counts all requests."""
     return Client(settings)
 
 
 def client_of(places: Places) -> Client:
     """The client that the user's choice gives. UsageError as ``settings_of``."""
-    return _client(settings_of(places))
+    return _client(settings_of(places), cache_folder())
 
 
 def answers(build_id: str, places: Places) -> list[str]:
