@@ -22,7 +22,7 @@ from forensics.memory.open import open_bytes
 from forensics.record import record
 from forensics.report.document import Report
 from forensics.symbols.find import Places
-from forensics.symbols.store import cache_directory
+from forensics.symbols.memo import cache_directory
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
 

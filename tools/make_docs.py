@@ -25,8 +25,10 @@ COMMANDS = (
     "signatures show",
     "signatures lint",
     "symbols",
+    "symbols add",
     "symbols pack",
-    "symbols show",
+    "symbols list",
+    "symbols verify",
     "schema",
 )
 

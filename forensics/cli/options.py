@@ -60,6 +60,13 @@ class BacktraceFormat(StrEnum):
     GDB = "gdb"
 
 
+class ListFormat(StrEnum):
+    """Renderings of lists."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class VerdictWord(StrEnum):
     """Verdicts that a script can insist on."""
 

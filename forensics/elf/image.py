@@ -58,6 +58,9 @@ class ElfImage:
     Raises what ``read_header`` raises.
     """
 
+    #: The supplementary file that dwz moved common DWARF to (.gnu_debugaltlink), once it is found.
+    supplement: ElfImage | None = None
+
     def __init__(self, source: RandomAccess) -> None:
         self.source = source
         self.path = source.name

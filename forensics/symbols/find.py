@@ -55,7 +55,7 @@ class ModuleFiles:
                 status = os.stat(image.path)
                 parts.append(f"{image.path}:{status.st_size}:{status.st_mtime_ns}")
         if self.pack is not None:
-            parts.append(f"{self.pack.path}:{self.pack.size}")
+            parts.append(self.pack.identity)
         return "|".join(parts)
 
 
@@ -148,10 +148,10 @@ def _find_pack(files: ModuleFiles, places: Places) -> None:
         if not os.path.isfile(path):
             files.tried.append(f"{path} (--symbols): not there")
             continue
-        pack = open_pack(path)
+        pack = open_pack(path, build_id)
         if isinstance(pack, Absence):
             files.tried.append(f"{path} (--symbols): {pack.reason}")
-        elif pack.build_id == build_id:
+        else:
             files.tried.append(f"{path} (--symbols): build-id matches")
             files.pack = pack
             return

@@ -8,8 +8,8 @@ from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.elf.module import VDSO
 from forensics.symbols.find import ModuleFiles
+from forensics.symbols.memo import BuildRecords
 from forensics.symbols.site import UNKNOWN_SITE, Call, CodeSite
-from forensics.symbols.store import BuildRecords
 
 # The readers of symbol tables and DWARF are imported where they are used: a build that is known needs none of them.
 if TYPE_CHECKING:
@@ -68,6 +68,9 @@ class ModuleSymbols:
                 # The vdso comes from the core: whoever made that could make us read for hours. The kernel's has none.
                 if ".debug_info" in image.sections and image.path != VDSO:
                     self._dwarf = open_dwarf(image)
+            packed = self.files.pack.image if self.files.pack is not None else None
+            if not self._dwarf and packed is not None and not isinstance(packed, Absence):
+                self._dwarf = open_dwarf(packed)
         return self._dwarf
 
     def site(self, address: int) -> CodeSite:

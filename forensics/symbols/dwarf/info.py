@@ -6,9 +6,9 @@ import struct
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from forensics.absence import Absence
-from forensics.elf.image import ElfImage
 from forensics.symbols.dwarf.abbreviations import Abbreviation, read_abbreviations
 from forensics.symbols.dwarf.entry import Entry, read_entry
 
@@ -36,13 +36,26 @@ class Unit:
     abbreviations: dict[int, Abbreviation] = field(default_factory=dict)
 
 
+class DebugSections(Protocol):
+    """Where the debug sections come from: an ELF image, or a symbol pack that kept them."""
+
+    path: str
+
+    @property
+    def supplement(self) -> DebugSections | None:
+        """The supplementary file that dwz moved common parts to."""
+
+    def section(self, name: str) -> bytes | Absence:
+        """The bytes of a section, decompressed."""
+
+
 class DebugInfo:
     """The DWARF of one file. Raises KeyError when the file has none: ask ``open_debug_info``."""
 
-    def __init__(self, image: ElfImage, info: bytes) -> None:
+    def __init__(self, image: DebugSections, info: bytes) -> None:
         self.path = image.path
+        self.image = image
         self.info = info
-        self._image = image
         self._sections: dict[str, bytes] = {}
         self._units = list(self._read_units())
         self._offsets = [unit.offset for unit in self._units]
@@ -53,7 +66,7 @@ class DebugInfo:
         """The bytes of a section, b"" when the file has none."""
         data = self._sections.get(name)
         if data is None:
-            found = self._image.section(name)
+            found = self.image.section(name)
             data = self._sections[name] = b"" if isinstance(found, Absence) else found
         return data
 
@@ -109,7 +122,7 @@ class DebugInfo:
         unit.low_pc = entry.address(AT_LOW_PC, 0)
 
 
-def open_debug_info(image: ElfImage) -> DebugInfo | Absence:
+def open_debug_info(image: DebugSections) -> DebugInfo | Absence:
     """The DWARF of ``image``, or why there is none."""
     info = image.section(".debug_info")
     if isinstance(info, Absence):

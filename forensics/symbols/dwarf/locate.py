@@ -5,10 +5,17 @@ from __future__ import annotations
 import struct
 
 from forensics.absence import Absence
-from forensics.elf.image import ElfImage
 from forensics.symbols.dwarf.call_sites import CallSite, call_sites
 from forensics.symbols.dwarf.functions import Function, functions_of_unit
-from forensics.symbols.dwarf.info import AT_COMP_DIR, AT_NAME, AT_STMT_LIST, DebugInfo, Unit, open_debug_info
+from forensics.symbols.dwarf.info import (
+    AT_COMP_DIR,
+    AT_NAME,
+    AT_STMT_LIST,
+    DebugInfo,
+    DebugSections,
+    Unit,
+    open_debug_info,
+)
 from forensics.symbols.dwarf.line_header import LineHeader
 from forensics.symbols.dwarf.lines import LineTable, read_lines
 from forensics.symbols.dwarf.ranges import UnitIndex, holds
@@ -87,7 +94,7 @@ class DwarfLines:
         return found
 
 
-def open_dwarf(image: ElfImage) -> DwarfLines | Absence:
+def open_dwarf(image: DebugSections) -> DwarfLines | Absence:
     """The DWARF of ``image``, or why it cannot be used."""
     try:
         info = open_debug_info(image)
