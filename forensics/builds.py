@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from forensics.absence import Absence
 from forensics.elf.constants import ET_CORE, ET_EXEC
@@ -13,7 +12,7 @@ from forensics.elf.image import ElfImage
 from forensics.elf.module import VDSO, Module
 from forensics.errors import UnknownInput
 from forensics.memory.open import open_bytes
-from forensics.record import record
+from forensics.record import record, replace
 from forensics.symbols.find import Places, find_files
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.pack import SymbolPack

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
@@ -12,7 +11,7 @@ from forensics.elf.image import ElfImage
 from forensics.elf.module import VDSO, Module
 from forensics.errors import ForensicsError
 from forensics.memory.random_access import BytesInMemory, LocalFile, RandomAccess
-from forensics.record import record
+from forensics.record import field, open_record, record
 
 if TYPE_CHECKING:
     from forensics.symbols.pack import SymbolPack
@@ -31,7 +30,7 @@ class Places:
     packs: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@open_record
 class ModuleFiles:
     """What was found for one module.
 
