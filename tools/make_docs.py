@@ -10,28 +10,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forensics.cli.commands import COMMANDS
 from forensics.evidence.catalogue import CATALOGUE
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCS = CHECKOUT / "docs"
-
-#: Commands in the order of a user's day; groups are followed by their own.
-COMMANDS = (
-    "triage",
-    "backtrace",
-    "scan",
-    "signatures",
-    "signatures list",
-    "signatures show",
-    "signatures lint",
-    "symbols",
-    "symbols add",
-    "symbols pack",
-    "symbols list",
-    "symbols verify",
-    "schema",
-)
-
 
 def help_of(command: str) -> str:
     """What `--help` prints, for a terminal of 100 columns."""

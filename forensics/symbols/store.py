@@ -10,10 +10,10 @@ another format is refused, and ``symbols add`` makes it again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from forensics.absence import Absence
-from forensics.symbols.pack import SymbolPack, open_pack, pack_name
+from forensics.symbols.pack import SymbolPack, open_pack, open_packs, pack_name
 from forensics.symbols.pack_writer import write_pack
 
 _ENDING = pack_name("")
@@ -62,3 +62,15 @@ class SymbolStore:
             if name.endswith(_ENDING) and not name.startswith("."):
                 build_id = name.removesuffix(_ENDING)
                 yield build_id, open_pack(os.path.join(self.directory, name), build_id)
+
+
+def opened(packs: Iterable[str]) -> Iterator[tuple[str, SymbolPack | Absence]]:
+    """Build-id (or path) and entry of all builds of ``packs`` (paths), of the store when there are none."""
+    if not packs:
+        yield from SymbolStore().entries()
+    for path in packs:
+        found = open_packs(path)
+        if isinstance(found, Absence):
+            yield path, found
+        else:
+            yield from ((one.build_id, one) for one in found)
