@@ -25,6 +25,11 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("-h", "--help", action="help", help="Show this message and exit.")
 
+    @property
+    def needs_arguments(self) -> bool:
+        """Whether the command can do nothing without any."""
+        return any(action.required and action.nargs != "*" for action in self._actions)
+
     def error(self, message: str) -> NoReturn:
         """Called by argparse for whatever cannot be understood."""
         raise UsageError(message, f"`{self.prog} --help` tells what can be given")

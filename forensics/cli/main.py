@@ -32,7 +32,7 @@ def _run(arguments: list[str]) -> int:
     if not name or members_of(name):
         return _general(name, rest)
     parser = parser_of(name)
-    if not rest and any(action.required for action in parser._actions):
+    if not rest and parser.needs_arguments:
         parser.print_help(sys.stderr)
         return 2
     return module_of(name).run(parser.read(rest))
