@@ -21,10 +21,9 @@ from forensics.symbols.dwarf.members import struct_members
 from forensics.symbols.site import Call
 from forensics.symbols.table import functions_of
 from tests.builders.bounds import within_seconds
-from tests.oracles.programs import COMPILER, compile_files
+from tests.oracles.programs import CLANG, COMPILER, compile_files
 
 SOURCES = sorted(Path(__file__).with_name("two_files").iterdir())
-CLANG = next((path for name in ("clang", "clang-14", "clang-19") if (path := shutil.which(name))), None)
 OURS = frozenset(("main", "loops", "loops.cold", "rarely", "grow", "grow.cold", "close_it", "handle", "handle.cold"))
 STRUCTURES = ("inner", "outer", "connection")
 
