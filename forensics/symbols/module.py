@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.elf.module import VDSO
+from forensics.names import plain_name
 from forensics.symbols.find import ModuleFiles
 from forensics.symbols.memo import BuildRecords
 from forensics.symbols.site import UNKNOWN_SITE, Call, CodeSite
@@ -94,7 +95,12 @@ class ModuleSymbols:
         if pack is not None and pack.has_lines and pack.calls(address):
             return pack.calls(address)
         calls = () if isinstance(self.dwarf, Absence) else self.dwarf.calls(address)
-        return calls if isinstance(calls, tuple) else ()
+        if not isinstance(calls, tuple):
+            return ()
+        if calls and not calls[-1].function:
+            # The file with the names is missing (a .dwo, or what `dwz` shares): the symbol table has the function's.
+            return (*calls[:-1], Call(plain_name(self.table.find(address)[0]), calls[-1].file, calls[-1].line))
+        return calls
 
     def address_of(self, name: str) -> int:
         """The address of a function by name, 0 when the symbol tables do not list it."""

@@ -254,6 +254,16 @@ class PackedImage:
         return data or Absence(f"{name} of {self._pack.image_path}", f"the symbol pack {self.path} has no such section")
 
     @property
+    def sections(self) -> dict[str, bool]:
+        """The names of the sections."""
+        start = len(self._prefix)
+        return {name[start:]: True for name in self._pack.section_names if name.startswith(self._prefix + ".")}
+
+    def joined(self, name: str) -> bytes:
+        """The bytes of a section: a pack has one of each name."""
+        return self._pack.section(self._prefix + name)
+
+    @property
     def supplement(self) -> PackedImage | None:
         """The supplementary file of dwz, where the build has one."""
         name = SUPPLEMENT + ".debug_info"

@@ -12,8 +12,9 @@ from forensics.absence import Absence
 from forensics.elf.constants import PT_GNU_EH_FRAME, STT_OBJECT
 from forensics.elf.image import ElfImage
 from forensics.symbols.assertions import all_assertions
-from forensics.symbols.dwarf.info import DebugSections
 from forensics.symbols.dwarf.locate import DAMAGE, DwarfLines
+from forensics.symbols.dwarf.sections import DebugSections
+from forensics.symbols.dwarf.split import is_skeleton
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.pack import FORMAT, FUNCTION, HEAD, MAGIC, SUPPLEMENT
 from forensics.symbols.pack_names import Names
@@ -24,9 +25,6 @@ DWARF_SECTIONS = (
     ".debug_str_offsets", ".debug_addr", ".debug_aranges", ".debug_ranges", ".debug_rnglists",
     ".debug_loc", ".debug_loclists",
 )  # fmt: skip
-
-#: DW_AT_dwo_name, and what it was called before DWARF 5.
-AT_DWO_NAME, AT_GNU_DWO_NAME = 0x76, 0x2130
 
 #: zstd levels: DWARF of a HAProxy takes 0.12 s at 6 and gets 3 % smaller at 12, in four times that.
 _QUICK, _SMALL = 6, 19
@@ -142,7 +140,7 @@ def _is_whole(dwarf: DwarfLines) -> bool:
         tops = [dwarf.info.top(unit) for unit in dwarf.info.units]
     except DAMAGE:
         return True  # damaged here is as good as damaged there
-    return not any(AT_DWO_NAME in top.values or AT_GNU_DWO_NAME in top.values for top in tops)
+    return not any(map(is_skeleton, tops))
 
 
 def _sections_of(image: DebugSections, prefix: str) -> dict[str, bytes]:
