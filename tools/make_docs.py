@@ -10,27 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forensics.cli.commands import COMMANDS
 from forensics.evidence.catalogue import CATALOGUE
 from forensics.symbols.places import ORDER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCS = CHECKOUT / "docs"
-
-#: Commands in the order of a user's day; groups are followed by their own.
-COMMANDS = (
-    "triage",
-    "backtrace",
-    "scan",
-    "signatures",
-    "signatures list",
-    "signatures show",
-    "signatures lint",
-    "symbols",
-    "symbols pack",
-    "symbols show",
-    "schema",
-)
-
 
 def help_of(command: str) -> str:
     """What `--help` prints, for a terminal of 100 columns."""

@@ -2,105 +2,84 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+import argparse
+from typing import TYPE_CHECKING
 
-import typer
+from forensics.cli.arguments import Parser, number
 
 if TYPE_CHECKING:
     from forensics.symbols.places import Places
 
-Exe: TypeAlias = Annotated[
-    str,
-    typer.Option("--exe", metavar="FILE", help="The executable that ran; used only if its build-id is the core's."),
-]
-DebugDirectories: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--debug-dir",
-        metavar="DIR",
+#: Renderings of lists.
+LIST_FORMATS = ("text", "json")
+
+
+def add_places(parser: Parser, *, packs: bool = True) -> None:
+    """The options that say where symbols are; ``places_of`` reads them."""
+    group = parser.add_argument_group("where symbols are (each file must prove itself by its build-id)")
+    group.add_argument("--exe", metavar="FILE", default="", help="The executable that ran.")
+    group.add_argument(
+        "--debug-dir", metavar="DIR", action="append", default=[],
         help="Directory with debug files, executables or libraries: as /usr/lib/debug, or flat. Repeatable.",
-    ),
-]
-Sysroot: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        "--sysroot",
-        metavar="DIR",
+    )  # fmt: skip
+    group.add_argument(
+        "--sysroot", metavar="DIR", default="",
         help="Copy of the crashed host's root directory; this host's own files are then not used.",
-    ),
-]
-Symbols: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option("--symbols", metavar="PATH", help="Symbol pack, or directory of symbol packs. Repeatable."),
-]
-Debuginfod: TypeAlias = Annotated[
-    bool,
-    typer.Option(
-        "--debuginfod", help="Ask the servers in DEBUGINFOD_URLS for what is missing; without it, only their cache."
-    ),
-]
-DebuginfodUrls: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Option("--debuginfod-url", metavar="URL", help="Ask this server instead. Repeatable."),
-]
-DebuginfodTimeout: TypeAlias = Annotated[
-    float,
-    typer.Option("--debuginfod-timeout", metavar="SECONDS", min=0, help="For all requests together; 0 stands for 60."),
-]
-Signatures: TypeAlias = Annotated[
-    str, typer.Option("--signatures", metavar="DIR", help="Directory with signatures of your own, used besides ours.")
-]
-NoScrub: TypeAlias = Annotated[
-    bool, typer.Option("--no-scrub", help="Leave addresses, names and secrets of clients in the report.")
-]
-Output: TypeAlias = Annotated[
-    str, typer.Option("--output", "-o", metavar="FILE", help="Write there instead of to standard output.")
-]
+    )  # fmt: skip
+    if packs:
+        group.add_argument(
+            "--symbols", metavar="PATH", action="append", default=[],
+            help="Symbol pack, or directory of symbol packs. Repeatable.",
+        )  # fmt: skip
+    group.add_argument(
+        "--debuginfod", action="store_true",
+        help="Ask the servers in DEBUGINFOD_URLS for what is missing; otherwise only their cache is used.",
+    )  # fmt: skip
+    group.add_argument(
+        "--debuginfod-url", metavar="URL", action="append", default=[], help="Ask this server instead. Repeatable."
+    )
+    group.add_argument(
+        "--debuginfod-timeout", metavar="SECONDS", type=number(float, 0), default=0.0,
+        help="For all requests together; 60 if not given.",
+    )  # fmt: skip
 
 
-def places_of(
-    exe: str,
-    debug_dir: list[str] | None,
-    sysroot: str,
-    symbols: list[str] | None = None,
-    debuginfod: bool = False,
-    debuginfod_url: list[str] | None = None,
-    debuginfod_timeout: float = 0,
-) -> Places:
-    """Where symbols are, as the options say. UsageError when servers are to be asked and none is known."""
-    from forensics.symbols.places import Places
+def places_of(chosen: argparse.Namespace) -> Places:
+    """What ``add_places`` was given. UsageError when servers are to be asked and none is known."""
+    from forensics.symbols.places import Places  # not on the way to --help
 
     places = Places(
-        exe, tuple(debug_dir or ()), sysroot, tuple(symbols or ()),
-        debuginfod, tuple(debuginfod_url or ()), debuginfod_timeout,
+        chosen.exe, tuple(chosen.debug_dir), chosen.sysroot, tuple(getattr(chosen, "symbols", ())),
+        chosen.debuginfod, tuple(chosen.debuginfod_url), chosen.debuginfod_timeout,
     )  # fmt: skip
-    if debuginfod or debuginfod_url:
+    if places.debuginfod or places.debuginfod_urls:
         from forensics.symbols.debuginfod.settings import settings_of
 
         settings_of(places)
     return places
 
 
-class ReportFormat(StrEnum):
-    """Renderings of the report."""
-
-    TEXT = "text"
-    JSON = "json"
-    MARKDOWN = "markdown"
-
-
-class BacktraceFormat(StrEnum):
-    """Renderings of backtraces."""
-
-    TEXT = "text"
-    JSON = "json"
-    GDB = "gdb"
+def add_signatures(parser: Parser) -> None:
+    """`--signatures`."""
+    parser.add_argument(
+        "--signatures", metavar="DIR", default="", help="Directory with signatures of your own, used besides ours."
+    )
 
 
-class VerdictWord(StrEnum):
-    """Verdicts that a script can insist on."""
+def add_no_scrub(parser: Parser) -> None:
+    """`--no-scrub`."""
+    parser.add_argument(
+        "--no-scrub", action="store_true", help="Leave addresses, names and secrets of clients in the report."
+    )
 
-    CONFIRMED = "confirmed"
-    PROBABLE = "probable"
-    POSSIBLE = "possible"
+
+def add_format(parser: Parser, formats: tuple[str, ...], about: str) -> None:
+    """`--format`; the first of ``formats`` is the default."""
+    parser.add_argument(
+        "-f", "--format", choices=formats, default=formats[0], metavar="|".join(formats), help=about
+    )  # fmt: skip
+
+
+def add_output(parser: Parser) -> None:
+    """`--output`."""
+    parser.add_argument("-o", "--output", metavar="FILE", default="", help="Write there, not to standard output.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
@@ -12,12 +11,13 @@ from forensics.elf.image import ElfImage
 from forensics.elf.module import Module
 from forensics.errors import ForensicsError
 from forensics.memory.random_access import LocalFile, RandomAccess
+from forensics.record import field, open_record
 
 if TYPE_CHECKING:
     from forensics.symbols.pack import SymbolPack
 
 
-@dataclass(slots=True)
+@open_record
 class ModuleFiles:
     """What was found for one module.
 
@@ -90,7 +90,7 @@ class ModuleFiles:
         """Changes whenever better or other files are found: results kept are only valid for the same files."""
         parts = [_identity(image) for image in (self.image, self.debug, self.supplement) if image is not None]
         if self.pack is not None:
-            parts.append(f"{self.pack.path}:{self.pack.size}")
+            parts.append(self.pack.identity)
         return "|".join(part for part in parts if part)
 
     def try_image(self, source: RandomAccess, why: str, *, explicit: bool = False) -> bool:

@@ -12,7 +12,7 @@ from forensics.errors import ForensicsError
 from forensics.memory.random_access import BytesInMemory, RandomAccess
 from forensics.symbols.archive import Archive
 from forensics.symbols.files import ModuleFiles
-from forensics.symbols.places import ORDER, SYSTEM_DEBUG_DIRECTORY, Places
+from forensics.symbols.places import ORDER, SYSTEM_DEBUG_DIRECTORY, Places, pack_name, store_directory
 
 __all__ = ["ORDER", "SYSTEM_DEBUG_DIRECTORY", "ModuleFiles", "Places", "find_files", "vdso_bytes"]
 
@@ -39,6 +39,9 @@ def find_files(
         files.tried.append(f"{files.image.path} (.gnu_debugdata): mini debug info")
     _find_pack(files, places)
     _find_fetched(files, places)
+    for image in (files.image, files.debug):
+        if image is not None:
+            image.split_directories = places.debug_directories
     return files
 
 
@@ -213,26 +216,33 @@ def _supplement_paths(holder: ElfImage, path: str, build_id: str, places: Places
 
 
 def _find_pack(files: ModuleFiles, places: Places) -> None:
-    """A symbol pack of this build: of those that the user named, then of the store."""
+    """A symbol pack of this build: of those that the user named, else of the store if the files are not all there."""
     build_id = files.module.build_id
-    if isinstance(build_id, Absence) or not places.packs:
+    if isinstance(build_id, Absence):
         return
-    from forensics.symbols.pack import open_pack, pack_name
-
     for place in places.packs:
         path = os.path.join(place, pack_name(build_id)) if os.path.isdir(place) else place
         if not os.path.isfile(path):
             files.tried.append(f"{path} (--symbols): not there")
-            continue
-        pack = open_pack(path)
-        if isinstance(pack, Absence):
-            files.tried.append(f"{path} (--symbols): {pack.reason}")
-        elif pack.build_id == build_id:
-            files.tried.append(f"{path} (--symbols): build-id matches")
-            files.pack = pack
-            files.status = "found"
+        elif _take_pack(files, path, "--symbols", build_id):
             return
-    # The symbol store joins here: a pack that it has by ``build_id`` is used as one of --symbols.
+    store = store_directory()
+    path = os.path.join(store, pack_name(build_id))
+    if store and files.dwarf_holder is None and os.path.isfile(path):
+        _take_pack(files, path, "symbol store", build_id)
+
+
+def _take_pack(files: ModuleFiles, path: str, why: str, build_id: str) -> bool:
+    from forensics.symbols.pack import open_pack
+
+    pack = open_pack(path, build_id)
+    if isinstance(pack, Absence):
+        files.tried.append(f"{path} ({why}): {pack.reason}")
+        return False
+    files.tried.append(f"{path} ({why}): build-id matches")
+    files.pack = pack
+    files.status = "found"
+    return True
 
 
 def _find_fetched(files: ModuleFiles, places: Places) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from forensics.record import record
 
 #: Where distributions install separate debug files (gdb's own default).
@@ -9,6 +11,21 @@ SYSTEM_DEBUG_DIRECTORY = "/usr/lib/debug"
 
 #: Seconds that all requests to debuginfod servers may take together.
 DEFAULT_DEADLINE = 60.0
+
+
+def store_directory() -> str:
+    """Where the symbol store lies; ``HAPROXY_FORENSICS_SYMBOLS`` names another place, and "" means none at all."""
+    chosen = os.environ.get("HAPROXY_FORENSICS_SYMBOLS")
+    if chosen is not None:
+        return chosen
+    root = os.environ.get("XDG_DATA_HOME") or os.path.join(os.path.expanduser("~"), ".local", "share")
+    return os.path.join(root, "haproxy-forensics", "symbols")
+
+
+def pack_name(build_id: str) -> str:
+    """The file name of a build's pack."""
+    return f"{build_id}.symbols"
+
 
 #: The places in the order in which they are looked through, for executables, libraries and debug files alike.
 #: ``find.py`` follows it, and docs/symbols.md prints it.
