@@ -32,16 +32,19 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from forensics.absence import Absence
 from forensics.errors import InputError
 from forensics.memory.random_access import LocalFile, RandomAccess
-from forensics.symbols.assertions import Assertion
-from forensics.symbols.dwarf.call_sites import CallSite
 from forensics.symbols.site import Call
-from forensics.symbols.table import SymbolTable
+
+# A pack of a build that is known is opened, and nothing is read of it.
+if TYPE_CHECKING:
+    from forensics.symbols.assertions import Assertion
+    from forensics.symbols.dwarf.call_sites import CallSite
+    from forensics.symbols.table import SymbolTable
 
 MAGIC = b"HAPSYM"
 FORMAT = 2
@@ -143,6 +146,8 @@ class SymbolPack:
     def table(self) -> SymbolTable:
         """The functions of the symbol table."""
         if self._table is None:
+            from forensics.symbols.table import SymbolTable
+
             data = self.section("functions")
             rows = FUNCTION.iter_unpack(data[: len(data) - len(data) % FUNCTION.size])
             self._table = SymbolTable((start, size, self.name(name)) for start, size, name in rows)
@@ -194,6 +199,8 @@ class SymbolPack:
     def call_sites(self, pc: int) -> tuple[int, list[CallSite]]:
         """Entry point and call sites of the function that holds ``pc``; (0, []) when DWARF tells of none."""
         if self._entries is None:
+            from forensics.symbols.dwarf.call_sites import CallSite
+
             data = self.section("entries")
             self._entries = list(ENTRY.iter_unpack(data[: len(data) - len(data) % ENTRY.size]))
             data = self.section("calls")
@@ -209,6 +216,8 @@ class SymbolPack:
     @property
     def assertions(self) -> list[Assertion]:
         """Every assertion of the build, by address."""
+        from forensics.symbols.assertions import Assertion
+
         try:
             return [
                 Assertion(int(load), str(sentence), int(crash), bytes.fromhex(code))
