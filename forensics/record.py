@@ -41,9 +41,9 @@ class Member:
         self,
         default: object,
         factory: Callable[[], object] | None,
-        repr: bool,
+        repr: bool,  # noqa: A002 - as dataclasses call it
         compare: bool,
-        metadata: Any,  # noqa: A002 - as dataclasses call it
+        metadata: Any,
     ) -> None:
         self.name = ""
         self.default = default
