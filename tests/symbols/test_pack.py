@@ -24,6 +24,7 @@ from forensics.symbols.pack import SymbolPack, open_pack, open_packs
 from forensics.symbols.pack_writer import pack_entry, write_pack
 from forensics.unwind.backtrace import Process, backtraces
 from samples import golden
+from tests.cli.running import run
 
 LAB = Path(__file__).parents[2] / ".lab"
 CC = shutil.which("cc")
@@ -135,6 +136,37 @@ def test_a_core_and_packs_give_the_backtraces_that_the_files_give(name: str) -> 
     if with_files.symbols(main).files.status != "found":
         pytest.skip("the executable of the lab is of another build than the sample's")
     assert backtraces(with_packs) == expected
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (LAB / "cores").glob("*")) or ["none"])
+def test_a_core_and_one_pack_give_the_backtraces_that_the_files_give(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pack that `symbols pack CORE` writes, with the DWARF; every core that the lab made."""
+    core, executable = lab_core(name)
+    with_files = Process(read_core(open_bytes(str(core))), Places(executable=str(executable)))
+    expected = backtraces(with_files)
+    main = with_files.core.main_module
+    if not isinstance(main, Module) or not isinstance(main.build_id, str):
+        pytest.skip("qemu's core of another processor does not hold the page with the build-id: no pack can be proven")
+    pack = tmp_path / "shared.symbols"
+    assert run(capsys, "symbols", "pack", str(core), "--exe", str(executable), "-o", str(pack)).status == 0
+    with_pack = Process(
+        read_core(open_bytes(str(core))), Places(sysroot="/nonexistent-host", packs=(str(pack),))
+    )
+    assert backtraces(with_pack) == expected
+    assert sum(frame.line > 0 for stack in expected for frame in stack.frames) > 10
+
+
+def lab_core(name: str) -> tuple[Path, Path]:
+    """A core of the lab, and its executable."""
+    folder = LAB / "cores" / name
+    core = next((folder / each for each in ("core", "haproxy.core") if (folder / each).is_file()), folder / "core")
+    said = folder / "executable"
+    executable = Path(said.read_text().strip()) if said.is_file() else LAB / "builds" / name / "haproxy"
+    if not core.is_file() or not executable.is_file():
+        pytest.skip("the lab is not here: python -m samples.lab requeue-race-2.9.6")
+    return core, executable
 
 
 def test_every_pack_of_the_samples_opens_and_is_named_after_its_build() -> None:
