@@ -220,3 +220,50 @@ def test_a_damaged_pack_never_raises(seed: int) -> None:
             assert isinstance(pack.assertions, list)
             assert isinstance(pack.variables, dict)
             pack.layout("stktable")
+
+
+def sites_of(symbols: ModuleSymbols) -> list[object]:
+    """What is known of every byte of the program's code."""
+    text = ElfImage(LocalFile(symbols.files.module.path)).sections[".text"]
+    return [symbols.site(address) for address in range(text.address, text.address + text.size)]
+
+
+def test_split_dwarf_is_worked_out_since_it_lies_in_many_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if CC is None:
+        pytest.skip("no C compiler is installed (Debian: apt-get install gcc)")
+    monkeypatch.setenv("HAPROXY_FORENSICS_CACHE", "")
+    (tmp_path / "program.c").write_text(PROGRAM)
+    subprocess.run([CC, "-g", "-gsplit-dwarf", "-O2", "-c", "program.c"], cwd=tmp_path, check=True)
+    subprocess.run([CC, "-o", "program", "program.o"], cwd=tmp_path, check=True)
+    from_file = symbols_of(tmp_path / "program")
+    expected = sites_of(from_file)
+    pack = packed(from_file, tmp_path / "one.symbols", slim=False)
+    assert pack.has_lines
+    (tmp_path / "program.dwo").unlink()
+    assert sites_of(symbols_of(tmp_path / "program", pack)) == expected
+
+
+def test_what_dwz_shares_between_files_goes_into_the_pack(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dwz = shutil.which("dwz")
+    if dwz is None:
+        pytest.skip("dwz is not installed (Debian: apt-get install dwz)")
+    monkeypatch.setenv("HAPROXY_FORENSICS_CACHE", "")
+    expected = sites_of(symbols_of(program))
+    # Another program with the same declarations, so that there is something to share.
+    (tmp_path / "other.c").write_text(PROGRAM.replace("n * 7", "n * 9"))
+    subprocess.run([str(CC), "-g", "-O2", "-o", "other", "other.c"], cwd=tmp_path, check=True)
+    shutil.copy(program, tmp_path / "program")
+    subprocess.run([dwz, "-m", "common.debug", "program", "other"], cwd=tmp_path, check=True)
+    if not (tmp_path / "common.debug").exists():
+        pytest.skip("dwz found nothing to share")
+    path = tmp_path / "shared.symbols"
+    assert run(capsys, "symbols", "pack", str(tmp_path / "program"), "-o", str(path)).status == 0
+    (tmp_path / "common.debug").unlink()
+    pack = open_pack(str(path))
+    assert isinstance(pack, SymbolPack)
+    assert any(name.startswith("sup.") for name in pack.section_names)
+    assert sites_of(symbols_of(tmp_path / "program", pack)) == expected
