@@ -103,7 +103,12 @@ def pack_format() -> str:
     """What the module of the format says of it, its tables fenced."""
     _title, _, text = (pack.__doc__ or "").partition("\n\n")
     parts = [part.replace("``", "`") for part in text.strip().split("\n\n")]
-    return "\n\n".join("```text\n{}\n```".format(part.replace("`", "")) if re.match(r"`[\w ./]+`.* {2,}", part) else part for part in parts)
+    return "\n\n".join(_fenced(part) if re.match(r"`[\w ./]+`.* {2,}", part) else part for part in parts)
+
+
+def _fenced(table: str) -> str:
+    plain = table.replace("`", "")
+    return f"```text\n{plain}\n```"
 
 
 def symbols() -> str:
