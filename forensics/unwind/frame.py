@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
+
 from forensics.record import record
 
 #: How a frame was found, most trusted first.
@@ -21,7 +24,8 @@ class Frame:
     is known. ``symbol`` is the linkage name with its clone suffix. ``function``
     and ``symbol`` are "" where nothing names the code. ``tail_call`` marks a
     function that ended by jumping to the next one: call sites prove that it was there,
-    the stack does not hold it.
+    the stack does not hold it. ``lookup`` is the address that names and variables are looked up
+    with, ``registers`` are the values in this frame by DWARF number; neither is compared.
     """
 
     index: int
@@ -36,6 +40,8 @@ class Frame:
     trust: str
     status: str
     tail_call: bool = False
+    lookup: int = field(default=0, compare=False, repr=False)
+    registers: Mapping[int, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @record
