@@ -155,6 +155,7 @@ def _made(cls: type[_Class]) -> type[_Class]:
     found = {}
     for name in own.get("__annotations__", {}):
         default = own.pop(name, _MISSING)
+        assert type(default).__module__ != "dataclasses", f"{cls.__name__}.{name}: use field() of this module"
         member = default if isinstance(default, Member) else Member(default, None, True, True, None)
         member.name = name
         found[name] = member

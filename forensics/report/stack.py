@@ -15,12 +15,22 @@ _TOP, _BOTTOM = 30, 4
 #: How a frame was found, where that makes it less than certain.
 _DOUBT = {"scan": "?", "frame_pointer": "~"}
 
+#: Why a stack ends when nothing is wrong with it (forensics/unwind/walk.py).
+_NORMAL_ENDS = ("main() reached", "the outermost frame", "the return address is 0")
+
 _LEGEND = "? found by searching the stack, may be wrong; ~ found by frame pointers"
 
 
-def stack_lines(thread: Thread, width: int) -> Iterator[Line]:
-    """One line a frame; the culprit is marked with ``>``, frames of the dying above it are dimmed."""
-    culprit = culprit_position(thread.frames)
+def stack_lines(
+    thread: Thread, width: int, below: Sequence[Sequence[Line]] = (), *, mark: bool = True, brief: bool = False
+) -> Iterator[Line]:
+    """One line a frame; the culprit is marked with ``>``, frames of the dying above it are dimmed.
+
+    ``below`` are lines that belong under each frame, in the order of the frames. Without ``mark``
+    no frame is called the culprit, as in a thread that did nothing; ``brief`` says only of an
+    unusual end why the stack ends.
+    """
+    culprit = culprit_position(thread.frames) if mark else -1
     names = max((len(_name(frame)) for frame in thread.frames), default=0)
     column = min(names, width // 2)
     for position, frame in _shown(thread.frames):
@@ -29,9 +39,10 @@ def stack_lines(thread: Thread, width: int) -> Iterator[Line]:
             continue
         style = "dim" if position < culprit else "culprit" if position == culprit else "plain"
         yield Line(style, clipped_frame(frame, position == culprit, column, width))
+        yield from below[position] if position < len(below) else ()
     if any(frame.trust in _DOUBT for frame in thread.frames):
         yield Line("dim", f"  ({_LEGEND})")
-    if thread.stop:
+    if thread.stop and not (brief and thread.stop.startswith(_NORMAL_ENDS)):
         yield from wrapped(f"the stack ends here: {thread.stop}", width, "dim", "  ")
 
 

@@ -251,7 +251,7 @@ def _with_tail_calls(process: Process, steps: tuple[Step, ...]) -> Iterator[Step
         if caller is None or step.signal or caller.lookup == caller.pc:
             continue
         for pc in process.tail_calls(caller.pc, step.lookup):
-            yield Step(pc, pc - 1, caller.sp, "cfi", False, tail=True)
+            yield Step(pc, pc - 1, caller.sp, "cfi", False, tail=True, registers=caller.registers)
 
 
 def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
@@ -259,7 +259,8 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
     module = process.module_at(step.lookup)
     if isinstance(module, Absence):
         name, status = (SIGNAL_HANDLER, "signal_handler") if step.signal else ("", "no_module")
-        yield Frame(index, step.pc, name, "", 0, "", 0, "", False, step.trust, status)
+        yield Frame(index, step.pc, name, "", 0, "", 0, "", False, step.trust, status,
+                    lookup=step.lookup, registers=step.registers)  # fmt: skip
         return
     symbols = process.symbols(module)
     site = symbols.site(step.lookup - module.base)
@@ -267,7 +268,7 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
     offset = step.pc - start
     if step.signal:
         yield Frame(index, step.pc, SIGNAL_HANDLER, site.symbol, offset, "", 0, module.path, False, step.trust,
-                    "signal_handler")  # fmt: skip
+                    "signal_handler", lookup=step.lookup, registers=step.registers)  # fmt: skip
         return
     status = _status(symbols, site.symbol or (site.calls and site.calls[-1].function))
     calls = site.calls or (Call(site.symbol, "", 0),)
@@ -279,7 +280,7 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
         inlined = place < len(calls) - 1
         symbol = "" if inlined else site.symbol
         yield Frame(index + place, step.pc, call.function, symbol, offset, call.file, call.line, module.path,
-                    inlined, step.trust, status, step.tail)  # fmt: skip
+                    inlined, step.trust, status, step.tail, step.lookup, step.registers)  # fmt: skip
 
 
 def _status(symbols: ModuleSymbols, named: object) -> str:
