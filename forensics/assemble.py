@@ -12,10 +12,12 @@ from forensics.elf.module import Module
 from forensics.evidence.agreement import contradictions
 from forensics.evidence.fact import Crash, Fact
 from forensics.evidence.from_core import CoreWitness
+from forensics.haproxy.counters import Counter, Counters
 from forensics.haproxy.release import Release
 from forensics.intake import Taken
 from forensics.matching.verdict import Verdict
 from forensics.report import document
+from forensics.report.words import plural
 from forensics.unwind.backtrace import Process
 from forensics.unwind.frame import Frame
 from forensics.versions import Version
@@ -40,6 +42,7 @@ def assemble(
         thread_groups=document.group_threads(threads),
         modules=_modules(witness),
         disagreements=tuple(_disagreement(crash)),
+        state=_state(witness),
         gaps=crash.gaps + _gaps(witness),
     )
     return document.with_diagnosis(report, diagnose(crash, verdicts, stacks, build_id))
@@ -144,6 +147,22 @@ def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
     )
 
 
+def _state(witness: CoreWitness | None) -> dict[str, object]:
+    """What the process's own structures say beside the crash: which of its checks matched before."""
+    counters = witness.counters if witness else None
+    if not isinstance(counters, Counters) or not counters.hits:
+        return {}
+    hits = sorted(counters.hits, key=lambda one: (one.kind == "glitch", -one.count))
+    return {"checks": [_check(one) for one in hits]}
+
+
+def _check(hit: Counter) -> dict[str, object]:
+    return {
+        "kind": hit.kind, "source": f"{hit.file}:{hit.line}", "function": hit.function, "condition": hit.condition,
+        "explanation": hit.explanation, "count": hit.count,
+    }  # fmt: skip
+
+
 def _disagreement(crash: Crash) -> list[document.Disagreement]:
     found = []
     for one in contradictions(crash):
@@ -184,7 +203,7 @@ def _unnamed(witness: CoreWitness) -> Iterator[Absence]:
         return
     build = f" of build-id {main.build_id}" if isinstance(main.build_id, str) else ""
     yield Absence(
-        f"names of {len({frame.pc for frame in frames if frame.module == main.path})} functions of {main.name}",
+        f"names of {plural(len({frame.pc for frame in frames if frame.module == main.path}), 'function')} of {main.name}",
         "the executable is stripped: only exported functions have names",
         f"the debug symbols{build} (package `haproxy-dbgsym` or `haproxy-debuginfo`), with `--debug-dir`",
     )

@@ -21,7 +21,8 @@ class Frame:
     is known. ``symbol`` is the linkage name with its clone suffix. ``function``
     and ``symbol`` are "" where nothing names the code. ``tail_call`` marks a
     function that ended by jumping to the next one: call sites prove that it was there,
-    the stack does not hold it.
+    the stack does not hold it. ``hint`` says in words where code without a name comes from: it is
+    inferred from the assertions that this very piece of code refers to, and is never a name.
     """
 
     index: int
@@ -36,6 +37,7 @@ class Frame:
     trust: str
     status: str
     tail_call: bool = False
+    hint: str = ""
 
 
 @record
