@@ -202,8 +202,9 @@ def _unnamed(witness: CoreWitness) -> Iterator[Absence]:
     if not isinstance(main, Module) or not any(frame.module == main.path for frame in frames):
         return
     build = f" of build-id {main.build_id}" if isinstance(main.build_id, str) else ""
+    places = {frame.pc for frame in frames if frame.module == main.path}
     yield Absence(
-        f"names of {plural(len({frame.pc for frame in frames if frame.module == main.path}), 'function')} of {main.name}",
+        f"names of {plural(len(places), 'function')} of {main.name}",
         "the executable is stripped: only exported functions have names",
         f"the debug symbols{build} (package `haproxy-dbgsym` or `haproxy-debuginfo`), with `--debug-dir`",
     )

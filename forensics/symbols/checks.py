@@ -95,9 +95,7 @@ def plausible(file: str, function: str, line: int, kind: int) -> bool:
     )
 
 
-def parse_check(
-    data: bytes, address: int, text_at: Callable[[int, int], str]
-) -> tuple[Check, int] | None:
+def parse_check(data: bytes, address: int, text_at: Callable[[int, int], str]) -> tuple[Check, int] | None:
     """An entry and its count; None for what is none. ``text_at`` gives the string at an address, at most so long."""
     file, function, description, line, kind, _details, count = ENTRY.unpack(data)
     names = text_at(file, _MAX_NAME), text_at(function, _MAX_NAME)

@@ -200,7 +200,9 @@ class ModuleSymbols:
                 kept[key] = [found] if found else []
             else:
                 return ()
-        return tuple(map(str, kept[key]))
+        found_before = kept[key]
+        # A record of another shape is as good as none.
+        return tuple(map(str, found_before)) if isinstance(found_before, list) else ()
 
     def text(self, address: int, most: int) -> str | Absence:
         """The string that the image holds at ``address``, at most ``most`` bytes of it."""
