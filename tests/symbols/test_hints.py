@@ -77,9 +77,7 @@ def test_each_crash_names_its_assertion(tmp_path: Path, machine: str, flags: tup
 @pytest.mark.parametrize("machine", MACHINES)
 def test_since_3_5_the_entry_of_the_check_gives_the_sentence(tmp_path: Path, machine: str) -> None:
     program = Stripped(tmp_path, machine, "-DENTRY_ONLY")
-    assert program.sentences("second") == (
-        'FATAL: bug condition "n < -3" matched at src/two.c:21\nwhy n < -3',
-    )
+    assert program.sentences("second") == ('FATAL: bug condition "n < -3" matched at src/two.c:21\nwhy n < -3',)
     told = {place_of(one.sentence) for one in all_assertions(program.image) if one.sentence}
     assert {("src/two.c", 21), ("include/haproxy/x.h", 40)} <= told
 
@@ -119,10 +117,9 @@ def test_checks_are_read_from_the_file(tmp_path: Path, machine: str) -> None:
 def test_whether_a_check_ends_the_process_is_told_by_its_sentence(tmp_path: Path) -> None:
     program = Stripped(tmp_path, "x86-64")
     table = all_assertions(program.image)
-    for told in (lambda *place: is_fatal(program.image, *place), lambda *place: is_fatal_by(table, *place)):
-        assert told("src/one.c", 11) is True
-        assert told("src/two.c", 20) is False
-        assert told("src/one.c", 1) is None
+    for file, line, fatal in (("src/one.c", 11, True), ("src/two.c", 20, False), ("src/one.c", 1, None)):
+        assert is_fatal(program.image, file, line) is fatal
+        assert is_fatal_by(table, file, line) is fatal
 
 
 def test_packs_give_the_same_hint_from_their_table(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ STRIP = {EM_X86_64: shutil.which("strip"), EM_AARCH64: shutil.which("aarch64-lin
 pytestmark = pytest.mark.skipif(not BUILDS, reason="the lab has no build of HAProxy: python -m samples.lab all")
 each_build = pytest.mark.parametrize("path", BUILDS, ids=lambda path: path.parent.name)
 
+
 @cache
 def opened(path: Path) -> ElfImage:
     return ElfImage(LocalFile(str(path)))

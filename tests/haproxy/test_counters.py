@@ -1,0 +1,172 @@
+"""Counters of checks from a core's memory: a program of our own that died, damage, and real samples."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from forensics.absence import Absence
+from forensics.api import Options, open_core
+from forensics.elf.image import ElfImage
+from forensics.elf.module import Module
+from forensics.haproxy.counters import Counters, read_counters
+from forensics.haproxy.death import decide
+from forensics.memory.process import Memory
+from forensics.memory.random_access import LocalFile
+from forensics.symbols.checks import ENTRY, MAX_CHECKS
+from forensics.symbols.find import Places
+from forensics.unwind.backtrace import Process, backtraces
+from tests.oracles.programs import core_of
+from tests.symbols.programs import build, strip
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def dead(tmp_path: Path) -> Process:
+    """The sample program after its BUG_ON of src/one.c:11 failed; it warned of nothing, and counted once."""
+    program = strip(build(tmp_path, "x86-64"), "x86-64")
+    core = core_of(program, tmp_path / "core", "5")
+    if core is None:
+        pytest.skip("neither the kernel nor gdb writes a core here")
+    return open_core(str(core), Options(Places(executable=str(program))))[0]
+
+
+def section(process: Process) -> tuple[int, int]:
+    """Where the entries lie in memory, and their size."""
+    main = process.core.main_module
+    assert isinstance(main, Module)
+    symbols = process.symbols(main)
+    start, stop = symbols.variable("__start_dbg_cnt"), symbols.variable("__stop_dbg_cnt")
+    assert isinstance(start, int)
+    assert isinstance(stop, int)
+    return main.base + start, stop - start
+
+
+def test_the_check_that_failed_and_those_before_it_are_counted(dead: Process) -> None:
+    found = read_counters(dead)
+    assert isinstance(found, Counters)
+    assert found.total == 8
+    told = {(one.kind, one.file, one.line, one.function, one.condition, one.count, one.fatal) for one in found.hits}
+    assert ("bug", "src/one.c", 11, "first", "n > 3", 1, True) in told
+    assert ("count", "src/one.c", 10, "first", "n & 1", 1, False) in told
+    assert [one.place for one in found.fatal()] == [("src/one.c", 11)]
+
+
+def test_code_and_counter_agree_on_how_it_died(dead: Process) -> None:
+    death = decide(dead, backtraces(dead)[0], read_counters(dead))
+    assert (death.kind, death.condition, death.file, death.line) == ("bug_on", "n > 3", "src/one.c", 11)
+    assert "counter of the check" in death.told_by
+    assert "do not show" not in death.evidence
+
+
+class Overlay:
+    """Memory with some bytes replaced."""
+
+    def __init__(self, below: Memory, address: int, data: bytes) -> None:
+        self._below, self._address, self._data = below, address, data
+
+    def read(self, address: int, size: int) -> bytes | Absence:
+        if address == self._address:
+            return self._data[:size]
+        return self._below.read(address, size)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._below, name)
+
+
+def with_entries(process: Process, monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    address, _size = section(process)
+    monkeypatch.setattr(process, "core", _with_memory(process, Overlay(process.core.memory, address, data)))
+
+
+def _with_memory(process: Process, memory: object) -> object:
+    class Core:
+        def __getattr__(self, name: str) -> object:
+            return memory if name == "memory" else getattr(original, name)
+
+    original = process.core
+    return Core()
+
+
+def test_a_section_of_garbage_is_damaged(dead: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    _address, size = section(dead)
+    for garbage in (bytes(size), b"\xff" * size, bytes(range(256)) * (size // 256)):
+        with_entries(dead, monkeypatch, garbage)
+        found = read_counters(dead)
+        assert isinstance(found, Absence)
+        assert "damaged" in found.reason
+
+
+def test_one_damaged_entry_does_not_spoil_the_others(dead: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    address, size = section(dead)
+    data = dead.core.memory.read(address, size)
+    assert isinstance(data, bytes)
+    with_entries(dead, monkeypatch, bytes(ENTRY.size) + data[ENTRY.size :])
+    found = read_counters(dead)
+    assert isinstance(found, Counters)
+    assert found.hits
+
+
+def test_entries_with_pointers_to_nowhere_take_their_texts_from_the_file(
+    dead: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or, as here, from what the file says at the same address."""
+    address, size = section(dead)
+    data = bytearray(dead.core.memory.read(address, size))  # type: ignore[arg-type]
+    for place in range(0, size, ENTRY.size):
+        struct.pack_into("<QQQ", data, place, 0x4141, 0x4141, 0x4141)
+    with_entries(dead, monkeypatch, bytes(data))
+    found = read_counters(dead)
+    assert isinstance(found, Counters)
+    assert ("src/one.c", 11) in [one.place for one in found.hits]
+
+
+@pytest.mark.parametrize("size", [0, -32, 33, (MAX_CHECKS + 1) * 32, 1 << 40])
+def test_borders_that_lie_are_refused(dead: Process, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    main = dead.core.main_module
+    assert isinstance(main, Module)
+    symbols = dead.symbols(main)
+    start = symbols.variable("__start_dbg_cnt")
+    assert isinstance(start, int)
+    symbols.records.records("variables")["__stop_dbg_cnt"] = start + size
+    found = read_counters(dead)
+    assert isinstance(found, Absence)
+
+
+def test_memory_that_the_core_lacks_is_said(dead: Process) -> None:
+    main = dead.core.main_module
+    assert isinstance(main, Module)
+    kept = dead.symbols(main).records.records("variables")
+    kept["__start_dbg_cnt"], kept["__stop_dbg_cnt"] = 1 << 46, (1 << 46) + 64
+    found = read_counters(dead)
+    assert isinstance(found, Absence)
+    assert "the core does not hold them" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("sample", "places"),
+    [
+        ("bug-on-3.4.7", [("src/debug.c", 995)]),
+        ("requeue-fixed-3.0.11", [("src/task.c", 285)]),
+        ("requeue-race-2.9.6", [("src/task.c", 285)]),
+        ("watchdog-loop-3.0.11", []),
+    ],
+)
+def test_real_cores_name_the_assertion_that_failed(sample: str, places: list[tuple[str, int]]) -> None:
+    """Exactly that one counted; a watchdog's victim has none."""
+    core = ROOT / "samples" / sample / "core.zst"
+    candidates = [*ROOT.glob(".lab/builds/*/haproxy"), *ROOT.glob(".lab/roots/*/usr/sbin/haproxy")]
+    process = open_core(str(core), Options(Places()))[0]
+    main = process.core.main_module
+    assert isinstance(main, Module)
+    executable = next((path for path in candidates if ElfImage(LocalFile(str(path))).build_id == main.build_id), None)
+    if executable is None:
+        pytest.skip("the lab does not hold the executable of this sample")
+    process = open_core(str(core), Options(Places(executable=str(executable))))[0]
+    found = read_counters(process)
+    assert isinstance(found, Counters)
+    assert found.total > 600
+    assert [one.place for one in found.fatal()] == places
