@@ -149,11 +149,13 @@ def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
 
 def _state(witness: CoreWitness | None) -> dict[str, object]:
     """What the process's own structures say beside the crash: which of its checks matched before."""
-    counters = witness.counters if witness else None
-    if not isinstance(counters, Counters) or not counters.hits:
-        return {}
-    hits = sorted(counters.hits, key=lambda one: (one.kind == "glitch", -one.count))
-    return {"checks": [_check(one) for one in hits]}
+    state: dict[str, object] = {}
+    if witness is not None and isinstance(witness.counters, Counters) and witness.counters.hits:
+        hits = sorted(witness.counters.hits, key=lambda one: (one.kind == "glitch", -one.count))
+        state["checks"] = [_check(one) for one in hits]
+    if witness is not None and witness.death.candidates:
+        state["candidate assertions"] = list(witness.death.candidates)
+    return state
 
 
 def _check(hit: Counter) -> dict[str, object]:
@@ -180,7 +182,17 @@ def _gaps(witness: CoreWitness | None) -> tuple[Absence, ...]:
     """What the files of the modules could not give."""
     if witness is None:
         return ()
-    return (*_module_gaps(witness.process), *_unnamed(witness))
+    return (*_doubts(witness), *_module_gaps(witness.process), *_unnamed(witness))
+
+
+def _doubts(witness: CoreWitness) -> Iterator[Absence]:
+    """Where the code that crashed and the memory of the process do not say the same."""
+    if witness.death.contradiction:
+        yield Absence(
+            "certainty about the failed check",
+            f"the code names {witness.death.file}:{witness.death.line}, but {witness.death.contradiction}",
+            "the log of the worker, which says which check failed",
+        )
 
 
 def _module_gaps(process: Process) -> Iterator[Absence]:

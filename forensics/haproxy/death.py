@@ -48,7 +48,8 @@ class Death:
     ``kind`` as in the report's ``crash.kind``; ``condition``, ``file``, ``line`` and
     ``sentence`` of the assertion where one fired; ``file`` and ``line`` of the faulting
     code otherwise (DWARF). ``evidence`` says in words what decided. ``told_by`` names what told
-    the assertion; ``candidates`` are the sentences one of which it was, where that is not certain.
+    the assertion; ``candidates`` are the sentences one of which it was, where that is not certain;
+    ``contradiction`` says what else tells of another one.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class Death:
     command: str = ""
     told_by: str = ""
     candidates: tuple[str, ...] = ()
+    contradiction: str = ""
 
 
 def decide(process: Process, stack: ThreadStack, counters: Counters | Absence | None = None) -> Death:
@@ -143,17 +145,16 @@ def _own_crash(process: Process, code: bytes | Absence, sentences: tuple[str, ..
 
 def _assertion(failed: FailedCheck, evidence: str) -> Death:
     """What the failed check says."""
-    if failed.contradiction:
-        evidence = f"{evidence}; {failed.contradiction}"
     match = _SENTENCE.match(failed.sentence)
+    abort = _ABORT.match(failed.sentence)
     if match:
-        return Death("bug_on", match[3], match[4], int(match[5]), failed.sentence, (match[6] or "").strip(), evidence,
-                     told_by=failed.told_by)  # fmt: skip
-    match = _ABORT.match(failed.sentence)
-    if match:
-        return Death("abort_now", "", match[1], int(match[2]), failed.sentence, match[3] or "", evidence,
-                     told_by=failed.told_by)  # fmt: skip
-    return Death("bug_on", explanation=_uncertain(failed.candidates), evidence=evidence, candidates=failed.candidates)
+        death = Death("bug_on", match[3], match[4], int(match[5]), explanation=(match[6] or "").strip())
+    elif abort:
+        death = Death("abort_now", "", abort[1], int(abort[2]), explanation=abort[3] or "")
+    else:
+        death = Death("bug_on", explanation=_uncertain(failed.candidates), candidates=failed.candidates)
+    return replace(death, sentence=failed.sentence, evidence=evidence, told_by=failed.told_by,
+                   contradiction=failed.contradiction)  # fmt: skip
 
 
 def _uncertain(candidates: tuple[str, ...]) -> str:

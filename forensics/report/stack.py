@@ -15,11 +15,17 @@ _TOP, _BOTTOM = 30, 4
 #: How a frame was found, where that makes it less than certain.
 _DOUBT = {"scan": "?", "frame_pointer": "~"}
 
+#: Lines up with the names of frames.
+_BELOW_NAME = " " * 10
+
 _LEGEND = "? found by searching the stack, may be wrong; ~ found by frame pointers"
 
 
 def stack_lines(thread: Thread, width: int) -> Iterator[Line]:
-    """One line a frame; the culprit is marked with ``>``, frames of the dying above it are dimmed."""
+    """One line a frame; the culprit is marked with ``>``, frames of the dying above it are dimmed.
+
+    Below a frame without a name stands what is inferred of it, dimmed.
+    """
     culprit = culprit_position(thread.frames)
     names = max((len(_name(frame)) for frame in thread.frames), default=0)
     column = min(names, width // 2)
@@ -29,6 +35,8 @@ def stack_lines(thread: Thread, width: int) -> Iterator[Line]:
             continue
         style = "dim" if position < culprit else "culprit" if position == culprit else "plain"
         yield Line(style, clipped_frame(frame, position == culprit, column, width))
+        if frame.hint and not frame.function:
+            yield from wrapped(one_line(frame.hint), width, "dim", _BELOW_NAME)
     if any(frame.trust in _DOUBT for frame in thread.frames):
         yield Line("dim", f"  ({_LEGEND})")
     if thread.stop:

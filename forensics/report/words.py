@@ -141,15 +141,10 @@ def thread_text(report: Report) -> str:
 
 
 def frame_place(frame: StackFrame) -> str:
-    """``src/task.c:285``, or the module's file name for code without lines, unless the frame's name has it.
-
-    In parentheses stands what was only inferred, of code without a name.
-    """
+    """``src/task.c:285``, or the module's file name for code without lines, unless the frame's name has it."""
     if frame.file:
         return f"{frame.file}:{frame.line}" if frame.line else frame.file
-    if frame.function:
-        return frame.module.rsplit("/", 1)[-1]
-    return f"({frame.hint})" if frame.hint else ""
+    return frame.module.rsplit("/", 1)[-1] if frame.function else ""
 
 
 def culprit_frame(thread: Thread | None) -> StackFrame | None:
