@@ -15,7 +15,8 @@ from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import decide
 from forensics.memory.process import Memory
 from forensics.memory.random_access import LocalFile
-from forensics.symbols.checks import ENTRY, MAX_CHECKS
+from forensics.symbols.assertions import place_of
+from forensics.symbols.checks import COUNT_OFFSET, ENTRY, MAX_CHECKS
 from forensics.symbols.find import Places
 from forensics.unwind.backtrace import Process, backtraces
 from tests.oracles.programs import core_of
@@ -60,6 +61,39 @@ def test_code_and_counter_agree_on_how_it_died(dead: Process) -> None:
     assert (death.kind, death.condition, death.file, death.line) == ("bug_on", "n > 3", "src/one.c", 11)
     assert "counter of the check" in death.told_by
     assert "do not show" not in death.evidence
+
+
+def test_the_counter_decides_where_the_compiler_merged_two_crashes(tmp_path: Path) -> None:
+    """`gcc -Os`: two assertions of one function share everything behind the load of the sentence."""
+    program = strip(build(tmp_path, "x86-64", "-Os", "-DFOLD"), "x86-64")
+    core = core_of(program, tmp_path / "core", "3")
+    if core is None:
+        pytest.skip("neither the kernel nor gdb writes a core here")
+    process = open_core(str(core), Options(Places(executable=str(program))))[0]
+    stack = backtraces(process)[0]
+    alone = decide(process, stack)
+    if not alone.candidates:
+        pytest.skip("this compiler does not merge the two")
+    assert alone.kind == "bug_on"
+    assert alone.condition == ""
+    assert "one of 2 assertions failed, whose code the compiler merged" in alone.explanation
+    assert {place_of(one) for one in alone.candidates} == {("src/one.c", 30), ("src/two.c", 31)}
+    counted = decide(process, stack, read_counters(process))
+    assert (counted.condition, counted.file, counted.line) == ("n == 5", "src/one.c", 30)
+    assert counted.told_by == "counter of the check, in section dbg_cnt"
+    assert counted.candidates == ()
+
+
+def test_counters_that_deny_what_the_code_says_are_reported(dead: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code is believed, as nothing can write to it; the report says that memory says otherwise."""
+    address, size = section(dead)
+    data = bytearray(dead.core.memory.read(address, size))  # type: ignore[arg-type]
+    for place in range(0, size, ENTRY.size):
+        struct.pack_into("<I", data, place + COUNT_OFFSET, 0)
+    with_entries(dead, monkeypatch, bytes(data))
+    death = decide(dead, backtraces(dead)[0], read_counters(dead))
+    assert (death.file, death.line) == ("src/one.c", 11)
+    assert "do not show that this check matched; they name no other" in death.contradiction
 
 
 class Overlay:

@@ -12,7 +12,7 @@ COMPILERS = {"x86-64": shutil.which("cc"), "aarch64": shutil.which("aarch64-linu
 STRIPS = {"x86-64": shutil.which("strip"), "aarch64": shutil.which("aarch64-linux-gnu-strip")}
 
 #: As include/haproxy/bug.h lays it out: entries of a section that code counts in, and a sentence that is printed.
-#: With ENTRY_ONLY the sentence is put together from the entry, as since 3.5-dev5.
+#: With FOLD the compiler may merge crashes. With ENTRY_ONLY the sentence is put together from the entry, as since 3.5-dev5.
 SOURCE = r"""
 #include <stdio.h>
 #include <stdint.h>
@@ -22,7 +22,9 @@ static volatile int sink;
 __attribute__((noinline)) void complain(const void *text) { fputs(text, stderr); sink++; }
 #define STR2(x) #x
 #define STR(x) STR2(x)
-#if defined(__aarch64__)
+#ifdef FOLD
+#define DIE() __builtin_trap()
+#elif defined(__aarch64__)
 #define DIE() do { __asm__ volatile(".byte 0,0,0,0"); __asm__ volatile("" :: "i"(__LINE__)); \
 	__builtin_unreachable(); } while (0)
 #else
