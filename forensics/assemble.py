@@ -25,6 +25,9 @@ from forensics.versions import Version
 #: What usually cuts a core, by what is missing (see `man systemd-coredump.conf`, `man core`).
 _CUT = "a limit of the collector (`ProcessSizeMax`, `ExternalSizeMax`), `ulimit -c`, or a full disk"
 
+#: Places that a gap lists; the report's modules have all.
+_MOST_TRIED = 4
+
 
 def assemble(
     taken: Sequence[Taken], witness: CoreWitness | None, crash: Crash, verdicts: tuple[Verdict, ...]
@@ -199,12 +202,24 @@ def _module_gaps(process: Process) -> Iterator[Absence]:
     for files in process.files:
         if files.status in ("missing", "malformed", "mismatched"):
             build = files.module.build_id or "unknown"
-            option = "--exe" if files.module.main else "--sysroot"
+            more = f"; and {len(files.tried) - _MOST_TRIED} more" if len(files.tried) > _MOST_TRIED else ""
             yield Absence(
                 f"code of {files.module.path}",
-                f"no file of its build-id ({build}) was found: " + ("; ".join(files.tried) or "nothing to try"),
-                f"the file that was running, with `{option}`; or a symbol pack of this build, with `--symbols`",
+                f"no file of its build-id ({build}) was found: "
+                + ("; ".join(files.tried[:_MOST_TRIED]) or "nothing to try")
+                + more,
+                _sources_of_code(files.module),
             )
+
+
+def _sources_of_code(module: Module) -> str:
+    """What supplies a module's file, as the next thing to type."""
+    option = "--exe" if module.main else "--sysroot"
+    fetched = f", or `debuginfod-find executable {module.build_id}`" if isinstance(module.build_id, str) else ""
+    return (
+        f"the file that was running, with `{option}`; `--debuginfod`{fetched};"
+        " or `haproxy-forensics symbols pack CORE` on its host, and the packs here with `--symbols`"
+    )
 
 
 def _unnamed(witness: CoreWitness) -> Iterator[Absence]:
@@ -213,10 +228,11 @@ def _unnamed(witness: CoreWitness) -> Iterator[Absence]:
     main = witness.process.core.main_module
     if not isinstance(main, Module) or not any(frame.module == main.path for frame in frames):
         return
-    build = f" of build-id {main.build_id}" if isinstance(main.build_id, str) else ""
+    fetched = f", or `debuginfod-find debuginfo {main.build_id}`" if isinstance(main.build_id, str) else ""
     places = {frame.pc for frame in frames if frame.module == main.path}
     yield Absence(
         f"names of {plural(len(places), 'function')} of {main.name}",
         "the executable is stripped: only exported functions have names",
-        f"the debug symbols{build} (package `haproxy-dbgsym` or `haproxy-debuginfo`), with `--debug-dir`",
+        "its debug symbols: `apt-get install haproxy-dbgsym` or `dnf debuginfo-install haproxy`, or what they"
+        f" install with `--debug-dir`; `--debuginfod`{fetched}",
     )

@@ -1,4 +1,4 @@
-"""Write the documents that the program knows best: ``docs/cli.md`` and ``docs/facts.md``.
+"""Write the documents that the program knows best: ``docs/cli.md``, ``docs/facts.md`` and ``docs/symbols.md``.
 
 ``python tools/make_docs.py`` writes them; ``tests/test_docs.py`` fails when they are not up to date.
 """
@@ -10,26 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from forensics.cli.commands import COMMANDS
 from forensics.evidence.catalogue import CATALOGUE
+from forensics.symbols.places import ORDER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCS = CHECKOUT / "docs"
-
-#: Commands in the order of a user's day; groups are followed by their own.
-COMMANDS = (
-    "triage",
-    "backtrace",
-    "scan",
-    "signatures",
-    "signatures list",
-    "signatures show",
-    "signatures lint",
-    "symbols",
-    "symbols pack",
-    "symbols show",
-    "schema",
-)
-
 
 def help_of(command: str) -> str:
     """What `--help` prints, for a terminal of 100 columns."""
@@ -68,9 +54,48 @@ def facts() -> str:
     )
 
 
+DEBUGINFOD = """\
+## debuginfod
+
+Servers are asked only with consent: `--debuginfod` asks those in `DEBUGINFOD_URLS`, `--debuginfod-url URL` the
+one that it names. Who consents once and for all writes into `$XDG_CONFIG_HOME/haproxy-forensics/config.toml`
+(`~/.config/haproxy-forensics/config.toml`):
+
+```toml
+debuginfod = true         # ask the servers in DEBUGINFOD_URLS
+debuginfod_timeout = 60   # seconds for all requests of a run
+```
+
+What leaves the host is build-ids; what comes is checked (an ELF file, whole, of that build-id) before it is used.
+Files are kept where `debuginfod-find` and gdb keep theirs (`DEBUGINFOD_CACHE_PATH`, else
+`$XDG_CACHE_HOME/debuginfod_client`), and what those fetched is used without asking anybody. A miss is remembered as
+they do, for the seconds in `cache_miss_s`. `DEBUGINFOD_MAXSIZE` bounds a file, as does a limit of 2 GiB. Redirections
+never lead from https to http; the proxies of the environment are used.
+"""
+
+
+def symbols() -> str:
+    """The places where files are looked for."""
+    rows = [f"{number}. **{place}**: {what}" for number, (place, what) in enumerate(ORDER, 1)]
+    return "\n".join(
+        (
+            "# Where symbols come from",
+            "",
+            "Written by `tools/make_docs.py` from `forensics/symbols/places.py`.",
+            "",
+            "The executable, each library and their debug files are looked for in this order. A file is used only if",
+            "its build-id is the one in the core; the report lists for each module what was tried, and what was there.",
+            "",
+            *rows,
+            "",
+            DEBUGINFOD,
+        )
+    )
+
+
 def documents() -> dict[Path, str]:
     """Path and content of every generated document."""
-    return {DOCS / "cli.md": cli(), DOCS / "facts.md": facts()}
+    return {DOCS / "cli.md": cli(), DOCS / "facts.md": facts(), DOCS / "symbols.md": symbols()}
 
 
 if __name__ == "__main__":

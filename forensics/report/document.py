@@ -9,11 +9,10 @@ default, so that a report is filled with what is there. What could not be had st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
 
 from forensics.absence import Absence
 from forensics.diagnosis.finding import CandidateFix, Diagnosis, Exclusion, Finding, Fingerprint
-from forensics.record import record
+from forensics.record import field, record, replace
 from forensics.unwind.frame import Frame, ThreadStack
 
 #: Semantic version of the document's form: minor for new names, major never so far.

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.elf.module import VDSO
+from forensics.names import plain_name
 from forensics.symbols.find import ModuleFiles
+from forensics.symbols.memo import BuildRecords
 from forensics.symbols.site import UNKNOWN_SITE, Call, CodeSite
-from forensics.symbols.store import BuildRecords
 
 # The readers of symbol tables and DWARF are imported where they are used: a build that is known needs none of them.
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class ModuleSymbols:
 
     @property
     def images(self) -> tuple[ElfImage, ...]:
-        """The debug file and the image, as far as they were found."""
-        return tuple(image for image in (self.files.debug, self.files.image) if image is not None)
+        """The debug file, the image and its mini debug info, as far as they were found."""
+        return self.files.images
 
     @property
     def table(self) -> SymbolTable:
@@ -98,6 +99,9 @@ class ModuleSymbols:
                 # The vdso comes from the core: whoever made that could make us read for hours. The kernel's has none.
                 if ".debug_info" in image.sections and image.path != VDSO:
                     self._dwarf = open_dwarf(image)
+            packed = self.files.pack.image if self.files.pack is not None else None
+            if not self._dwarf and packed is not None and not isinstance(packed, Absence):
+                self._dwarf = open_dwarf(packed)
         return self._dwarf
 
     def site(self, address: int) -> CodeSite:
@@ -146,7 +150,12 @@ class ModuleSymbols:
         if pack is not None and pack.has_lines and pack.calls(address):
             return pack.calls(address)
         calls = () if isinstance(self.dwarf, Absence) else self.dwarf.calls(address)
-        return calls if isinstance(calls, tuple) else ()
+        if not isinstance(calls, tuple):
+            return ()
+        if calls and not calls[-1].function:
+            # The file with the names is missing (a .dwo, or what `dwz` shares): the symbol table has the function's.
+            return (*calls[:-1], Call(plain_name(self.table.find(address)[0]), calls[-1].file, calls[-1].line))
+        return calls
 
     def address_of(self, name: str) -> int:
         """The address of a function by name, 0 when the symbol tables do not list it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from forensics.absence import Absence
 from forensics.elf.encoding import read_uleb128
 from forensics.symbols.dwarf.abbreviations import AT_SIBLING
 from forensics.symbols.dwarf.entry import Entry
-from forensics.symbols.dwarf.info import AT_LOW_PC, AT_NAME, AT_RANGES, DebugInfo, Unit
+from forensics.symbols.dwarf.info import AT_LOW_PC, AT_NAME, AT_RANGES, DebugInfo
 from forensics.symbols.dwarf.ranges import Range, holds, ranges_of
+from forensics.symbols.dwarf.units import Unit
 
 TAG_LEXICAL_BLOCK, TAG_INLINED, TAG_SUBPROGRAM = 0x0B, 0x1D, 0x2E
 AT_ABSTRACT_ORIGIN, AT_SPECIFICATION, AT_LINKAGE_NAME = 0x31, 0x47, 0x6E
@@ -72,9 +74,14 @@ class Function:
 
 
 def functions_of_unit(info: DebugInfo, unit: Unit) -> list[Function]:
-    """The functions of ``unit`` that have code. IndexError, KeyError or ValueError for a damaged unit."""
-    top, claimed = info.top(unit), set[int]()
-    subprograms = children_of(top, frozenset((TAG_SUBPROGRAM,)))
+    """The functions of ``unit`` that have code. IndexError, KeyError or ValueError for a damaged unit.
+
+    None when the unit is a skeleton whose split file is not there: ``info.body`` says so.
+    """
+    body, claimed = info.body(unit), set[int]()
+    if isinstance(body, Absence):
+        return []
+    subprograms = children_of(body, frozenset((TAG_SUBPROGRAM,)))
     return [Function(entry, ranges_of(entry), claimed) for entry in subprograms]
 
 
