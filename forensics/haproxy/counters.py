@@ -14,9 +14,6 @@ from forensics.symbols.checks import ENTRY, KINDS, MAX_CHECKS, Check, parse_chec
 from forensics.symbols.module import ModuleSymbols
 from forensics.unwind.backtrace import Process
 
-#: Symbols that the linker puts at the borders of the section (both are exported).
-_START, _STOP = "__start_dbg_cnt", "__stop_dbg_cnt"
-
 #: A section with more entries than this fraction that cannot be ones is damaged, or something else.
 _DAMAGED = 4
 
@@ -62,8 +59,8 @@ def read_counters(process: Process) -> Counters | Absence:
     if isinstance(module, Absence):
         return module
     symbols = process.symbols(module)
-    start, stop = symbols.variable(_START), symbols.variable(_STOP)
-    if isinstance(start, Absence) or isinstance(stop, Absence):
+    start, stop = symbols.check_borders()
+    if not stop:
         return Absence("counters of checks", "the executable has none, or no file of its build is at hand", "`--exe`")
     size = stop - start
     if not 0 < size <= MAX_CHECKS * ENTRY.size or size % ENTRY.size:

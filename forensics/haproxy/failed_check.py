@@ -5,7 +5,7 @@ from __future__ import annotations
 from forensics.absence import Absence
 from forensics.haproxy.counters import Counter, Counters
 from forensics.record import record
-from forensics.symbols.assertions import place_of
+from forensics.symbols.sentence import bug_sentence, place_of
 
 BY_CODE = "sentence that the code before the crash prints"
 BY_COUNTER = "counter of the check, in section dbg_cnt"
@@ -67,5 +67,4 @@ def _checked(sentence: str, counters: Counters) -> FailedCheck:
 
 def sentence_of(counter: Counter) -> str:
     """The line that HAProxy prints when this check fails."""
-    text = f'FATAL: bug condition "{counter.condition}" matched at {counter.file}:{counter.line}'
-    return f"{text}\n{counter.explanation}" if counter.explanation else text
+    return bug_sentence(counter.condition, counter.file, counter.line, counter.explanation)

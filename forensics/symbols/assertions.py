@@ -17,13 +17,11 @@ from forensics.record import record
 from forensics.symbols.checks import Check, checks_of
 from forensics.symbols.fragments import Fragment, FragmentTable, fragments_of
 from forensics.symbols.machine_code import MachineCode, machine_code
+from forensics.symbols.sentence import bug_sentence, place_of
 
 _SENTENCE = re.compile(rb'\n?((?:FATAL|WARNING): (?:bug|warn|check) condition "|ABORT at )')
 #: Every release that prints whole literals has some of these.
 _LITERAL = b'FATAL: bug condition "'
-#: File and line of a sentence. The condition may hold anything, also this.
-_PLACE = re.compile(r'(?:" matched at |\AABORT at )([^\s"]+?):(\d+)(?=[\s:]|\Z)')
-
 #: Between the load of the sentence and the crash lie two calls and some stores (bytes).
 _REACH = 160
 #: Where a function continues behind the crash, other assertions may jump back to it (bytes).
@@ -41,13 +39,6 @@ _CODE = 8
 _Load = tuple[int, int, str]
 #: (address of the jump, its target)
 _Jump = tuple[int, int]
-
-
-def place_of(sentence: str) -> tuple[str, int]:
-    """File and line that a sentence names; ("", 0) for none."""
-    # The last one counts: the condition and the explanation are free text, but the explanation has a line of its own.
-    found = [*_PLACE.finditer(sentence.split("\n", 1)[0])]
-    return (found[-1][1], int(found[-1][2][:9])) if found else ("", 0)
 
 
 def sentence_before(image: ElfImage, pc: int, start: int, end: int = 0) -> str:
@@ -149,8 +140,7 @@ def sentence_of(check: Check) -> str:
     """The line that HAProxy prints for a check, "" for one that only counts."""
     if check.kind not in ("bug", "bug_once"):
         return ""
-    text = f'FATAL: bug condition "{check.condition}" matched at {check.file}:{check.line}'
-    return f"{text}\n{check.explanation}" if check.explanation else text
+    return bug_sentence(check.condition, check.file, check.line, check.explanation)
 
 
 def is_fatal(image: ElfImage, file: str, line: int) -> bool | None:

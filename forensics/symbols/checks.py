@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forensics.elf.constants import EM_AARCH64, EM_X86_64
 from forensics.record import record
@@ -65,12 +65,24 @@ class Check:
         place = self.description.rfind('" [')
         return self.description[place + 3 : -1] if place >= 0 and self.description.endswith("]") else ""
 
+    def to_plain(self) -> list[object]:
+        """For symbol packs: a plain list, as JSON holds it."""
+        return [self.address, self.kind, self.file, self.line, self.function, self.description]
+
+    @classmethod
+    def from_plain(cls, plain: list[Any]) -> Check:
+        """The inverse of ``to_plain``. TypeError or ValueError for another shape."""
+        address, kind, file, line, function, description = plain
+        if kind not in KINDS:
+            raise ValueError(f"kind {kind!r}")
+        return cls(int(address), kind, str(file), int(line), str(function), str(description))
+
 
 class Checks:
     """All checks of an image, in the order of their addresses."""
 
     def __init__(self, checks: Iterable[Check]) -> None:
-        self.all = tuple(checks)
+        self.all = tuple(sorted(checks, key=lambda check: check.address))
         self.by_address = {check.address: check for check in self.all}
         self._by_place: dict[tuple[str, int], list[Check]] = {}
         for check in self.all:
@@ -78,6 +90,11 @@ class Checks:
 
     def __len__(self) -> int:
         return len(self.all)
+
+    @property
+    def borders(self) -> tuple[int, int]:
+        """Where the first entry begins and the last one ends; (0, 0) for none."""
+        return (self.all[0].address, self.all[-1].address + ENTRY.size) if self.all else (0, 0)
 
     def get(self, file: str, line: int) -> Check | None:
         """A check at this place; that of an inlined function has one entry for each place that it is in."""

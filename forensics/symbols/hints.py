@@ -10,10 +10,11 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from forensics.record import record
-from forensics.symbols.assertions import Assertion, place_of, sentences_in
+from forensics.symbols.assertions import Assertion, sentences_in
 from forensics.symbols.checks import COUNT_OFFSET, Checks
 from forensics.symbols.fragments import Fragment
 from forensics.symbols.machine_code import machine_code
+from forensics.symbols.sentence import place_of
 
 if TYPE_CHECKING:
     from forensics.elf.image import ElfImage

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Protocol, cast
 
 from forensics.elf.constants import EM_AARCH64, EM_X86_64
-from forensics.symbols import code_arm, code_x86
 
 
 class MachineCode(Protocol):
@@ -31,9 +30,14 @@ class MachineCode(Protocol):
         """Whether ``code`` begins with a store of zero, as HAProxy crashes with a store to address 1 (up to 2.7)."""
 
 
-_MACHINES = {EM_X86_64: cast(MachineCode, code_x86), EM_AARCH64: cast(MachineCode, code_arm)}
-
-
 def machine_code(machine: int) -> MachineCode | None:
     """The reader of instructions for e_machine; None for a processor that is not known."""
-    return _MACHINES.get(machine)
+    if machine == EM_X86_64:
+        from forensics.symbols import code_x86
+
+        return cast(MachineCode, code_x86)
+    if machine == EM_AARCH64:
+        from forensics.symbols import code_arm
+
+        return cast(MachineCode, code_arm)
+    return None

@@ -81,8 +81,25 @@ class ModuleSymbols:
         if self._checks is None:
             from forensics.symbols.checks import Checks, checks_of
 
-            self._checks = Checks(()) if self.files.image is None else checks_of(self.files.image)
+            if self.files.image is not None:
+                self._checks = checks_of(self.files.image)
+            else:
+                self._checks = Checks(()) if self.files.pack is None else self.files.pack.checks
         return self._checks
+
+    def check_borders(self) -> tuple[int, int]:
+        """Where the entries of the counted checks begin and end; (0, 0) when there are none or no file tells."""
+        kept = self.records.records("check_borders")
+        if "" not in kept:
+            if not self.found:
+                return 0, 0
+            kept[""] = list(self.checks.borders)
+        try:
+            start, stop = kept[""]
+            return int(start), int(stop)
+        except (TypeError, ValueError):
+            del kept[""]  # a record of another shape is as good as none
+            return 0, 0
 
     @property
     def dwarf(self) -> DwarfLines | Absence:

@@ -15,9 +15,11 @@ from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import decide
 from forensics.memory.process import Memory
 from forensics.memory.random_access import LocalFile
-from forensics.symbols.assertions import place_of
 from forensics.symbols.checks import COUNT_OFFSET, ENTRY, MAX_CHECKS
 from forensics.symbols.find import Places
+from forensics.symbols.pack_writer import pack_entry, write_pack
+from forensics.symbols.places import pack_name
+from forensics.symbols.sentence import place_of
 from forensics.unwind.backtrace import Process, backtraces
 from tests.oracles.programs import core_of
 from tests.symbols.programs import build, strip
@@ -40,9 +42,7 @@ def section(process: Process) -> tuple[int, int]:
     main = process.core.main_module
     assert isinstance(main, Module)
     symbols = process.symbols(main)
-    start, stop = symbols.variable("__start_dbg_cnt"), symbols.variable("__stop_dbg_cnt")
-    assert isinstance(start, int)
-    assert isinstance(stop, int)
+    start, stop = symbols.check_borders()
     return main.base + start, stop - start
 
 
@@ -158,14 +158,29 @@ def test_entries_with_pointers_to_nowhere_take_their_texts_from_the_file(
     assert ("src/one.c", 11) in [one.place for one in found.hits]
 
 
+def test_a_pack_of_the_build_tells_the_same(dead: Process, tmp_path: Path) -> None:
+    """Without the executable: texts and borders are those that the pack holds."""
+    main = dead.core.main_module
+    assert isinstance(main, Module)
+    entry = pack_entry(dead.symbols(main))
+    assert isinstance(entry, bytes)
+    (tmp_path / "packs").mkdir()
+    write_pack(str(tmp_path / "packs" / pack_name(str(main.build_id))), [entry])
+    Path(main.path).rename(tmp_path / "moved")
+    places = Places(packs=(str(tmp_path / "packs"),))
+    packed = open_core(dead.core.path, Options(places))[0]
+    assert packed.symbols(main).images == ()
+    assert read_counters(packed) == read_counters(dead)
+    assert decide(packed, backtraces(packed)[0], read_counters(packed)).line == 11
+
+
 @pytest.mark.parametrize("size", [0, -32, 33, (MAX_CHECKS + 1) * 32, 1 << 40])
-def test_borders_that_lie_are_refused(dead: Process, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+def test_borders_that_lie_are_refused(dead: Process, size: int) -> None:
     main = dead.core.main_module
     assert isinstance(main, Module)
     symbols = dead.symbols(main)
-    start = symbols.variable("__start_dbg_cnt")
-    assert isinstance(start, int)
-    symbols.records.records("variables")["__stop_dbg_cnt"] = start + size
+    start, _stop = symbols.check_borders()
+    symbols.records.records("check_borders")[""] = [start, start + size]
     found = read_counters(dead)
     assert isinstance(found, Absence)
 
@@ -173,8 +188,7 @@ def test_borders_that_lie_are_refused(dead: Process, monkeypatch: pytest.MonkeyP
 def test_memory_that_the_core_lacks_is_said(dead: Process) -> None:
     main = dead.core.main_module
     assert isinstance(main, Module)
-    kept = dead.symbols(main).records.records("variables")
-    kept["__start_dbg_cnt"], kept["__stop_dbg_cnt"] = 1 << 46, (1 << 46) + 64
+    dead.symbols(main).records.records("check_borders")[""] = [1 << 46, (1 << 46) + 64]
     found = read_counters(dead)
     assert isinstance(found, Absence)
     assert "the core does not hold them" in found.reason

@@ -66,3 +66,17 @@ def test_checks_are_found_by_address_and_by_place() -> None:
     assert checks.by_address == {0x1000: one, 0x1020: other}
     assert checks.get("src/x.c", 12) == one
     assert checks.get("src/x.c", 13) is None
+
+
+def test_a_check_survives_the_plain_form() -> None:
+    one = check('"a"')
+    assert Check.from_plain(one.to_plain()) == one
+    assert Checks((one,)).borders == (0x1000, 0x1020)
+    assert Checks(()).borders == (0, 0)
+
+
+@pytest.mark.parametrize("plain", [[], [1], [1, "other", "f", 1, "f", "d"], ["x", "bug", "f", 1, "f", "d"], [None] * 6])
+def test_other_plain_forms_are_refused(plain: list[object]) -> None:
+    """Packs come from strangers."""
+    with pytest.raises((TypeError, ValueError)):
+        Check.from_plain(plain)

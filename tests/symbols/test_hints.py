@@ -8,11 +8,12 @@ import pytest
 
 from forensics.elf.image import ElfImage
 from forensics.memory.random_access import LocalFile
-from forensics.symbols.assertions import Assertion, all_assertions, is_fatal, is_fatal_by, place_of, sentences_before
+from forensics.symbols.assertions import Assertion, all_assertions, is_fatal, is_fatal_by, sentences_before
 from forensics.symbols.checks import checks_of
 from forensics.symbols.fragments import Fragment, FragmentTable, fragments_of
 from forensics.symbols.hints import Reference, hint_of, references_from, references_in
 from forensics.symbols.machine_code import machine_code
+from forensics.symbols.sentence import place_of
 from forensics.symbols.table import functions_of
 from tests.symbols.programs import build, strip
 

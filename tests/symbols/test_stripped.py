@@ -14,12 +14,13 @@ from forensics.absence import Absence
 from forensics.elf.constants import EM_AARCH64, EM_X86_64
 from forensics.elf.image import ElfImage
 from forensics.memory.random_access import LocalFile
-from forensics.symbols.assertions import place_of, sentences_before
+from forensics.symbols.assertions import sentences_before
 from forensics.symbols.checks import COUNT_OFFSET, checks_of
 from forensics.symbols.dwarf.locate import DwarfLines, open_dwarf
 from forensics.symbols.fragments import Fragment, FragmentTable, fragments_of
 from forensics.symbols.hints import hint_of, references_in
 from forensics.symbols.machine_code import machine_code
+from forensics.symbols.sentence import place_of
 from forensics.symbols.table import functions_of
 
 ROOT = Path(__file__).parents[2]
