@@ -8,7 +8,6 @@ watchdog in abort() below ha_panic() (include/haproxy/bug.h, src/debug.c).
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
@@ -16,7 +15,7 @@ from forensics.elf.constants import EM_AARCH64, EM_X86_64
 from forensics.haproxy.counters import Counters
 from forensics.haproxy.failed_check import FailedCheck, failed_check
 from forensics.names import UNNAMED, plain_name
-from forensics.record import record
+from forensics.record import record, replace
 from forensics.symbols.machine_code import machine_code
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
