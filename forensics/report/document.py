@@ -105,7 +105,11 @@ class CrashSummary:
 
 @record
 class StackFrame:
-    """One frame; ``pc`` is an int here and a hex string in the document, ``offset`` stays a number of bytes."""
+    """One frame; ``pc`` is an int here and a hex string in the document, ``offset`` stays a number of bytes.
+
+    ``hint`` says in words where code without a name comes from. It is inferred from the assertions that the
+    code refers to, and is no name.
+    """
 
     index: int = 0
     pc: int | None = None
@@ -118,6 +122,7 @@ class StackFrame:
     trust: str = ""
     status: str = ""
     tail_call: bool = False
+    hint: str = ""
 
     @classmethod
     def of(cls, frame: Frame) -> StackFrame:
@@ -134,6 +139,7 @@ class StackFrame:
             trust=frame.trust,
             status=frame.status,
             tail_call=frame.tail_call,
+            hint=frame.hint,
         )
 
     @property

@@ -13,7 +13,7 @@ import os
 from typing import Any
 
 #: Raised whenever a record changes its shape or its meaning.
-FORMAT = 1
+FORMAT = 2
 
 #: Addresses kept for one build: some hundred bytes each.
 _MOST = 20_000

@@ -10,6 +10,7 @@ is e_machine, ``version`` HAProxy's own ("" for a library). Each section is one 
 ``variables``   rows as ``functions``: global variables
 ``names``       NUL-terminated UTF-8, offsets as used above
 ``assertions``  JSON: [[address of the load, sentence, address of the crash, code there in hex], ...]
+``checks``      JSON: [[address of the entry of dbg_cnt, kind, file, line, function, description], ...]
 ``frames`` ``header``  the call frame tables (.eh_frame, .eh_frame_hdr), ``.debug_frame`` where there is one
 
 and of the DWARF either the sections themselves (``symbols add``: complete and quick to make), under their own names,
@@ -43,6 +44,7 @@ from forensics.symbols.site import Call
 # A pack of a build that is known is opened, and nothing is read of it.
 if TYPE_CHECKING:
     from forensics.symbols.assertions import Assertion
+    from forensics.symbols.checks import Checks
     from forensics.symbols.dwarf.call_sites import CallSite
     from forensics.symbols.table import SymbolTable
 
@@ -225,6 +227,16 @@ class SymbolPack:
             ]
         except (TypeError, ValueError):
             return []
+
+    @property
+    def checks(self) -> Checks:
+        """The checks that the build counts; none in packs of builds that count none."""
+        from forensics.symbols.checks import Check, Checks
+
+        try:
+            return Checks([Check.from_plain(row) for row in self._json("checks") or ()])
+        except (TypeError, ValueError):
+            return Checks(())
 
     def _json(self, name: str) -> Any:
         """A section of JSON; None when there is none or it is damaged."""

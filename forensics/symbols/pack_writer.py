@@ -55,6 +55,8 @@ def pack_entry(symbols: ModuleSymbols, *, slim: bool = False) -> bytes | Absence
         rows = [[one.load, one.sentence, one.crash, one.code.hex()] for one in all_assertions(image)]
         if rows:
             sections["assertions"] = json.dumps(rows).encode()
+        if symbols.checks:
+            sections["checks"] = json.dumps([one.to_plain() for one in symbols.checks.all]).encode()
     sections["names"] = names.content()
     return _entry(header, sections, _SMALL if slim else _QUICK)
 

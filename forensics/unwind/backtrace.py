@@ -276,11 +276,13 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
         # gdb loses the function that a call was inlined into when that function jumped on; so do we, to be
         # comparable: the calls that matter to HAProxy are not of this kind.
         calls = calls[:1]
+    # Only HAProxy has assertions whose text names their file.
+    hint = symbols.hint(step.lookup - module.base) if status == "no_symbol" and module.main else ""
     for place, call in enumerate(calls):
         inlined = place < len(calls) - 1
         symbol = "" if inlined else site.symbol
         yield Frame(index + place, step.pc, call.function, symbol, offset, call.file, call.line, module.path,
-                    inlined, step.trust, status, step.tail, step.lookup, step.registers)  # fmt: skip
+                    inlined, step.trust, status, step.tail, hint, step.lookup, step.registers)  # fmt: skip
 
 
 def _status(symbols: ModuleSymbols, named: object) -> str:
