@@ -82,13 +82,13 @@ class Process:
                 return found
         return self.core.memory.read(address, size)
 
-    def start_of(self, address: int) -> int:
-        """The start of the function at ``address``, 0 when no symbol tells."""
+    def function_at(self, address: int) -> tuple[str, int]:
+        """Name (without the suffix of clones) and start of the function at ``address``; ("", 0) for none known."""
         module = self.module_at(address)
         if isinstance(module, Absence):
-            return 0
+            return "", 0
         site = self.symbols(module).site(address - module.base)
-        return site.start + module.base if site.symbol else 0
+        return (plain_name(site.symbol), site.start + module.base) if site.symbol else ("", 0)
 
     def is_main(self, address: int) -> bool:
         """Whether ``address`` lies in the executable's ``main()``."""
@@ -183,7 +183,13 @@ def _walk(process: Process, thread: ThreadStatus) -> Walk:
     registers = architecture.registers(thread.registers)
     if architecture.unwindable:
         return walk(
-            registers, architecture, process.core.memory, process.row, process.is_main, process.code, process.start_of
+            registers,
+            architecture,
+            process.core.memory,
+            process.row,
+            process.is_main,
+            process.code,
+            process.function_at,
         )
     pc = registers.get(architecture.pc)
     steps = () if pc is None else (Step(pc, pc, registers.get(architecture.sp, 0), "context", False),)

@@ -13,7 +13,7 @@ from forensics.absence import Absence
 from forensics.memory.process import Memory
 from forensics.record import record
 from forensics.unwind.architecture import Architecture
-from forensics.unwind.call import CodeReader, call_before, is_code
+from forensics.unwind.call import Call, CodeReader, call_before, is_code
 
 #: How far above the stack pointer the next return address may lie (bytes), and how many candidates are looked at.
 SCAN_BYTES = 64 << 10
@@ -38,24 +38,40 @@ _MOV_X29_SP, _BR_X17 = 0x910003FD, 0xD61F0220
 
 @record
 class Surroundings:
-    """What a caller is searched in. ``start_of`` gives the start of the function at an address, 0 for unknown."""
+    """What a caller is searched in.
+
+    ``function_at`` gives name (without the suffix of clones) and start of the function at an address,
+    ("", 0) where no symbol tells.
+    """
 
     architecture: Architecture
     memory: Memory
     code: CodeReader
-    start_of: Callable[[int], int]
+    function_at: Callable[[int], tuple[str, int]]
 
     def believed(self, address: int) -> bool:
         """Whether a call may have left ``address``: where its code is not at hand, that it is code must do."""
-        return self._called(address) is not False
+        return self._call(address) is not None
 
     def proven(self, address: int) -> bool:
         """Whether a call stands before ``address``."""
-        return self._called(address) is True
+        return isinstance(self._call(address), Call)
 
-    def _called(self, address: int) -> bool | None:
-        code = is_code(self.memory, address)
-        return call_before(self.architecture, address, self.code, self.memory) if code else False
+    def called(self, address: int, running: int) -> bool:
+        """Whether a call stands before ``address``, and one that can have led to the code at ``running``.
+
+        A call by name leads to that function or into the linkage table, which has no symbol.
+        """
+        call = self._call(address)
+        if not isinstance(call, Call):
+            return False
+        target, _start = self.function_at(call.target) if call.target else ("", 0)
+        return not target or target == self.function_at(running)[0]
+
+    def _call(self, address: int) -> Call | Absence | None:
+        if not is_code(self.memory, address):
+            return None
+        return call_before(self.architecture, address, self.code, self.memory)
 
 
 Registers = dict[int, int]
@@ -122,8 +138,8 @@ def _is_leaf(around: Surroundings, registers: Registers, pc: int, caller: int) -
     saved = around.memory.word(registers.get(around.architecture.fp, 0) + 8)
     if isinstance(saved, int) and saved & around.architecture.code_mask == caller:
         return False
-    running, calling = around.start_of(pc), around.start_of(caller - 1)
-    return bool(running and calling) and running != calling and around.proven(caller)
+    (running, _start), (calling, _start) = around.function_at(pc), around.function_at(caller - 1)
+    return bool(running and calling) and running != calling and around.called(caller, pc)
 
 
 def by_frame_pointer(around: Surroundings, registers: Registers) -> Registers | None:
@@ -146,7 +162,7 @@ def by_frame_pointer(around: Surroundings, registers: Registers) -> Registers | 
 def by_scan(around: Surroundings, registers: Registers) -> Registers | None:
     """The caller by the next word up the stack that a call can have left."""
     architecture, memory = around.architecture, around.memory
-    sp = registers.get(architecture.sp, 0) + 7 & -8
+    pc, sp = registers.get(architecture.pc, 0), registers.get(architecture.sp, 0) + 7 & -8
     segment = memory.find(sp)
     if isinstance(segment, Absence):
         return None
@@ -161,7 +177,7 @@ def by_scan(around: Surroundings, registers: Registers) -> Registers | None:
         looked += 1
         if looked > _MOST_CANDIDATES:
             return None
-        if around.proven(caller):
+        if around.called(caller, pc):
             return _after_scan(around, registers, sp + 8 * place, caller)
     return None
 
