@@ -33,6 +33,8 @@ class ModuleFiles:
     pack: SymbolPack | None = None
     tried: list[str] = field(default_factory=list)
     supplement: ElfImage | None = None
+    #: Whether ``image`` is what the core's own pages hold of it, for want of a file.
+    in_memory: bool = False
     _mini: ElfImage | Absence | None = None
 
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.elf.image import ElfImage
+from forensics.elf.mapped import MappedImage
 from forensics.elf.module import VDSO
 from forensics.names import plain_name
 from forensics.symbols.find import ModuleFiles
@@ -31,7 +32,9 @@ class ModuleSymbols:
     def __init__(self, files: ModuleFiles) -> None:
         self.files = files
         build_id = files.module.build_id
-        self.records = BuildRecords(build_id if isinstance(build_id, str) else "", files.identity)
+        # What a core says of its own code is not kept: the next core of that build must not have to believe it.
+        claimed = files.module.path == VDSO or isinstance(files.image, MappedImage)
+        self.records = BuildRecords(build_id if isinstance(build_id, str) and not claimed else "", files.identity)
         self._sites = self.records.records("sites")
         self._table: SymbolTable | None = None
         self._dwarf: DwarfLines | Absence | None = None
@@ -40,8 +43,8 @@ class ModuleSymbols:
 
     @property
     def found(self) -> bool:
-        """Whether any file of the module is at hand."""
-        return self.files.status == "found"
+        """Whether any file of the module is at hand, or its pages in the core."""
+        return self.files.status == "found" or self.files.image is not None
 
     @property
     def images(self) -> tuple[ElfImage, ...]:

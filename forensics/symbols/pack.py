@@ -3,7 +3,7 @@
 A pack is a sequence of entries, one a build, so that ``cat`` joins packs. Format 2, little-endian; an entry is
 ``b"HAPSYM"``, a 16-bit format, the length of its JSON (u32), the length of its body (u64), the JSON and the body.
 The JSON: ``{"build_id", "path", "made_by", "machine", "version", "frames_address", "header_address",
-"debug_frames", "sections": {name: [offset, packed size, size]}}``, offsets from the start of the body; ``machine``
+"sections": {name: [offset, packed size, size]}}``, offsets from the start of the body; ``machine``
 is e_machine, ``version`` HAProxy's own ("" for a library). Each section is one zstd frame:
 
 ``functions``   rows of (start u64, size u32, name u32); ``names`` holds the text
@@ -11,7 +11,7 @@ is e_machine, ``version`` HAProxy's own ("" for a library). Each section is one 
 ``names``       NUL-terminated UTF-8, offsets as used above
 ``assertions``  JSON: [[address of the load, sentence, address of the crash, code there in hex], ...]
 ``checks``      JSON: [[address of the entry of dbg_cnt, kind, file, line, function, description], ...]
-``frames`` ``header``  the call frame tables (.eh_frame, .eh_frame_hdr), ``.debug_frame`` where there is one
+``frames``      .eh_frame, the call frame tables; ``header`` .eh_frame_hdr; ``.debug_frame`` where there is one
 
 and of the DWARF either the sections themselves (``symbols add``: complete and quick to make), under their own names,
 those of a supplementary file (dwz) with ``sup`` before them, or what was worked out from them

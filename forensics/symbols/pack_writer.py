@@ -50,6 +50,7 @@ def pack_entry(symbols: ModuleSymbols, *, slim: bool = False) -> bytes | Absence
         "frames_address": 0, "header_address": 0,
     }  # fmt: skip
     image = symbols.files.image
+    sections |= _debug_frames(symbols)
     if image is not None:
         sections |= _frames(image, header)
         rows = [[one.load, one.sentence, one.crash, one.code.hex()] for one in all_assertions(image)]
@@ -152,6 +153,15 @@ def _sections_of(image: DebugSections, prefix: str) -> dict[str, bytes]:
         if isinstance(data, bytes) and data:
             found[prefix + name] = data
     return found
+
+
+def _debug_frames(symbols: ModuleSymbols) -> dict[str, bytes]:
+    """Call frames that only debuggers need: of code in assembly, or built without tables for run time."""
+    for image in symbols.images:
+        frames = image.section(".debug_frame")
+        if isinstance(frames, bytes) and frames:
+            return {".debug_frame": frames}
+    return {}
 
 
 def _frames(image: ElfImage, header: dict[str, object]) -> dict[str, bytes]:

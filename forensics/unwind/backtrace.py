@@ -53,6 +53,8 @@ class Process:
         found = self._symbols.get(module.start)
         if found is None:
             files = find_files(module, self._places, self._image_in_memory(module), self._archive)
+            if files.image is None and files.pack is None and module.path != VDSO:
+                self._use_memory(files)
             found = self._symbols[module.start] = ModuleSymbols(files)
         return found
 
@@ -85,6 +87,15 @@ class Process:
         data = self.core.memory.read(module.start, module.end - module.start)
         return vdso_bytes(data) if isinstance(data, bytes) else None
 
+    def _use_memory(self, files: ModuleFiles) -> None:
+        """Where no file was found, the pages of the image that the core holds."""
+        from forensics.elf.mapped import mapped_image
+
+        image = mapped_image(self.core.memory, files.module)
+        if not isinstance(image, Absence):
+            files.image, files.in_memory = image, True
+            files.tried.append("memory of the core: it holds pages of the image, which are used")
+
     def rows(self, module: Module) -> ModuleRows:
         """The call frame rows of ``module``."""
         found = self._rows.get(module.start)
@@ -107,13 +118,13 @@ class Process:
                 return found
         return self.core.memory.read(address, size)
 
-    def start_of(self, address: int) -> int:
-        """The start of the function at ``address``, 0 when no symbol tells."""
+    def function_at(self, address: int) -> tuple[str, int]:
+        """Name (without the suffix of clones) and start of the function at ``address``; ("", 0) for none known."""
         module = self.module_at(address)
         if isinstance(module, Absence):
-            return 0
+            return "", 0
         site = self.symbols(module).site(address - module.base)
-        return site.start + module.base if site.symbol else 0
+        return (plain_name(site.symbol), site.start + module.base) if site.symbol else ("", 0)
 
     def is_main(self, address: int) -> bool:
         """Whether ``address`` lies in the executable's ``main()``."""
@@ -216,7 +227,13 @@ def _walk(process: Process, thread: ThreadStatus) -> Walk:
     registers = architecture.registers(thread.registers)
     if architecture.unwindable:
         return walk(
-            registers, architecture, process.core.memory, process.row, process.is_main, process.code, process.start_of
+            registers,
+            architecture,
+            process.core.memory,
+            process.row,
+            process.is_main,
+            process.code,
+            process.function_at,
         )
     pc = registers.get(architecture.pc)
     steps = () if pc is None else (Step(pc, pc, registers.get(architecture.sp, 0), "context", False),)

@@ -6,10 +6,21 @@ from collections.abc import Callable
 
 from forensics.absence import Absence
 from forensics.memory.process import Memory
+from forensics.record import record
 from forensics.unwind.architecture import Architecture
 
 #: Bytes of code at an address of the process.
 CodeReader = Callable[[int, int], bytes | Absence]
+
+
+@record
+class Call:
+    """A call instruction; ``target`` is 0 for one through a register or through memory."""
+
+    target: int
+
+
+_INDIRECT = Call(0)
 
 #: call *reg and call *memory: 0xff with 2 in the middle of the next byte (Intel SDM, CALL), by the length of the
 #: whole instruction: what the upper two and the lower three bits of that byte may be.
@@ -22,18 +33,19 @@ _MODRM: tuple[tuple[int, Callable[[int, int], bool]], ...] = (
 )  # fmt: skip
 
 
-def call_before(architecture: Architecture, address: int, code: CodeReader, memory: Memory) -> bool | None:
-    """Whether a call ends at ``address``; None when its code is not at hand."""
+def call_before(architecture: Architecture, address: int, code: CodeReader, memory: Memory) -> Call | Absence | None:
+    """The call that ends at ``address``, None when there is none; the Absence when its code is not at hand."""
     if architecture.link >= 0:
         data = code(address - 4, 4)
-        return None if isinstance(data, Absence) else _is_branch_with_link(int.from_bytes(data, "little"))
+        return data if isinstance(data, Absence) else _branch_with_link(int.from_bytes(data, "little"), address - 4)
     data = code(address - 7, 7)
     if isinstance(data, Absence):
-        return None
+        return data
     if data[2] == 0xE8:
         target = address + int.from_bytes(data[3:], "little", signed=True)
-        return is_code(memory, target) or _ends_with_indirect_call(data)
-    return _ends_with_indirect_call(data)
+        if is_code(memory, target):
+            return Call(target)
+    return _INDIRECT if _ends_with_indirect_call(data) else None
 
 
 def is_code(memory: Memory, address: int) -> bool:
@@ -42,9 +54,12 @@ def is_code(memory: Memory, address: int) -> bool:
     return not isinstance(segment, Absence) and segment.executable
 
 
-def _is_branch_with_link(word: int) -> bool:
+def _branch_with_link(word: int, address: int) -> Call | None:
     """bl; blr and its authenticated forms blraa, blrab, blraaz, blrabz (Arm ARM, C6.2)."""
-    return word >> 26 == 0b100101 or word & 0xFEFFF000 == 0xD63F0000
+    if word >> 26 == 0b100101:
+        offset = word & 0x3FFFFFF
+        return Call(address + 4 * (offset - (offset >> 25 << 26)))
+    return _INDIRECT if word & 0xFEFFF000 == 0xD63F0000 else None
 
 
 def _ends_with_indirect_call(data: bytes) -> bool:

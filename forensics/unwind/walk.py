@@ -69,17 +69,17 @@ def walk(
     find_row: RowFinder,
     is_last: Callable[[int], bool] = lambda _address: False,
     code: CodeReader | None = None,
-    start_of: Callable[[int], int] = lambda _address: 0,
+    function_at: Callable[[int], tuple[str, int]] = lambda _address: ("", 0),
 ) -> Walk:
     """Unwind one thread.
 
     ``registers`` are those of the innermost frame. ``is_last`` tells the code of
     ``main()``, below which nothing of HAProxy runs (gdb ends there as well). ``code`` reads
-    instructions, by default those that the core holds; ``start_of`` gives the start of the function
-    at an address, 0 where it is not known.
+    instructions, by default those that the core holds; ``function_at`` gives name and start of the
+    function at an address, ("", 0) where no symbol tells.
     """
     steps: list[Step] = []
-    walker = _Walker(dict(registers), architecture, memory, find_row, is_last, code or memory.read, start_of)
+    walker = _Walker(dict(registers), architecture, memory, find_row, is_last, code or memory.read, function_at)
     for step in walker:
         steps.append(step)
         if len(steps) >= MAX_FRAMES:
@@ -101,7 +101,7 @@ class _Walker:
         find_row: RowFinder,
         is_last: Callable[[int], bool],
         code: CodeReader,
-        start_of: Callable[[int], int],
+        function_at: Callable[[int], tuple[str, int]],
     ) -> None:
         self.registers = registers
         self.architecture = architecture
@@ -109,7 +109,7 @@ class _Walker:
         self.find_row = find_row
         self.is_last = is_last
         self.code = code
-        self.start_of = start_of
+        self.function_at = function_at
         self.stop = ""
         self.doubt = False
         self.searches = 0
@@ -176,14 +176,15 @@ class _Walker:
         shares = interrupted and self.architecture.link >= 0 and above == sp and found.get(self.architecture.pc) != pc
         if above <= sp and not shares:
             return Absence("caller", "the stack does not grow any more: the frame is damaged")
-        if self.doubt and not self._surroundings().believed(found[self.architecture.pc]):
+        caller = found[self.architecture.pc]
+        if self.doubt and not self._surroundings().believed(caller):
             return Absence("caller", "what was found by searching the stack leads nowhere")
         return found
 
     def _surroundings(self) -> Surroundings:
         from forensics.unwind.search import Surroundings
 
-        return Surroundings(self.architecture, self.memory, self.code, self.start_of)
+        return Surroundings(self.architecture, self.memory, self.code, self.function_at)
 
     def _search(self, why: Absence, pc: int, sp: int, *, interrupted: bool) -> tuple[dict[int, int] | Absence, str]:
         """The caller without the help of a table, and how it was found."""

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 GDB = shutil.which("gdb")
+#: The gdb for cores of other machines than the one that it runs on.
+GDB_MULTIARCH = shutil.which("gdb-multiarch")
 
 _THREAD = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ )?\(?LWP (\d+)\)?")
 _FRAME = re.compile(
-    r"^#(?P<index>\d+)\s+(?:(?P<pc>0x[0-9a-f]+) in )?"
+    r"^#(?P<index>\d+)\s+(?:(?P<pc>0x[0-9a-f]+) (?:\[PAC\] )?in )?"
     r"(?P<function><signal handler called>|\?\?|[^\s(]+)(?: \(.*?\))?(?: at (?P<file>\S+):(?P<line>\d+)| from \S+)?$"
 )
 
@@ -27,12 +29,20 @@ class GdbFrame:
     pc: int
 
 
-def backtraces(core: Path, executable: Path, *, sysroot: Path | None = None) -> dict[int, list[GdbFrame]]:
-    """``thread apply all bt`` of ``core``: frames by LWP."""
-    assert GDB
+def backtraces(
+    core: Path, executable: Path, *, sysroot: Path | None = None, foreign: bool = False, base: int = 0
+) -> dict[int, list[GdbFrame]]:
+    """``thread apply all bt`` of ``core``: frames by LWP.
+
+    ``foreign`` asks the gdb for other machines; ``base`` is the load bias of the executable, where the core has no
+    NT_FILE and gdb does not find it out.
+    """
+    gdb = GDB_MULTIARCH if foreign else GDB
+    assert gdb
     root = ["-iex", f"set sysroot {sysroot}"] if sysroot else []
-    command = [GDB, "-nx", "-batch", "-iex", "set width 0", "-iex", "set print frame-arguments none", *root,
-               "-ex", "thread apply all bt", str(executable), str(core)]  # fmt: skip
+    moved = ["-ex", f"symbol-file -o {base:#x} {executable}", "-ex", "sharedlibrary"] if base else []
+    command = [gdb, "-nx", "-batch", "-iex", "set width 0", "-iex", "set print frame-arguments none", *root,
+               *moved, "-ex", "thread apply all bt", str(executable), str(core)]  # fmt: skip
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60, check=False
     )

@@ -212,7 +212,7 @@ def missing_of(files: ModuleFiles) -> list[Artifact]:
     build_id = files.build_id
     if isinstance(build_id, Absence) or (files.pack is not None and files.pack.has_dwarf):
         return []
-    wanted = [Artifact(build_id, "executable")] if files.image is None else []
+    wanted = [Artifact(build_id, "executable")] if files.image is None or files.in_memory else []
     holder = files.dwarf_holder
     if holder is None:
         wanted.append(Artifact(build_id, "debuginfo"))
