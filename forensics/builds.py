@@ -13,7 +13,7 @@ from forensics.elf.module import VDSO, Module
 from forensics.errors import UnknownInput
 from forensics.memory.open import open_bytes
 from forensics.record import record, replace
-from forensics.symbols.find import Places, find_files
+from forensics.symbols.find import ModuleFiles, Places, find_files
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.pack import SymbolPack
 from forensics.symbols.pack_writer import pack_entry
@@ -41,14 +41,26 @@ def modules_of(path: str, places: Places) -> Iterator[ModuleSymbols]:
     image = ElfImage(source)
     if image.header.type == ET_CORE:
         process = Process(read_core(source), places)
-        for module in process.core.modules:
-            if module.path != VDSO:
-                yield process.symbols(module)
+        modules = [module for module in process.core.modules if module.path != VDSO]
+        if places.may_fetch:
+            # All at once, and again while what came names further files.
+            while [process.symbols(module) for module in modules] and process.fetch():
+                pass
+        for module in modules:
+            yield process.symbols(module)
         return
     name = os.path.realpath(path)
     main = image.header.type == ET_EXEC or ".so" not in os.path.basename(name)
     module = Module(name, 0, 1 << 62, 0, image.build_id, main, False)
-    yield ModuleSymbols(find_files(module, replace(places, executable=path)))
+    yield ModuleSymbols(_files_of(module, replace(places, executable=path)))
+
+
+def _files_of(module: Module, places: Places) -> ModuleFiles:
+    if not places.may_fetch:
+        return find_files(module, places)
+    from forensics.symbols.debuginfod.fetch import find_or_fetch
+
+    return find_or_fetch(module, places)
 
 
 def extract(inputs: Sequence[str], places: Places, store: SymbolStore, *, slim: bool = False) -> Iterator[Extracted]:

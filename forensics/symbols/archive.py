@@ -33,6 +33,9 @@ _MOST_SEARCHED, _STRIDE = 1 << 26, 1 << 20
 
 _PAGE = 4096
 
+#: Bytes of one member. HAProxy with DWARF has some 16 MB.
+_MAX_MEMBER = 1 << 29
+
 #: A process with modules for every language maps some hundred libraries.
 _MOST_MEMBERS = 4096
 
@@ -56,6 +59,7 @@ class Archive:
     def __init__(self, memory: Memory, members: tuple[Member, ...]) -> None:
         self.members = members
         self._memory = memory
+        self._opened: dict[Member, MemoryWindow] = {}
 
     def candidates(self, path: str, build_id: str) -> tuple[Member, ...]:
         """The members that may be the file at ``path``, best first: same path, same name, else same build-id.
@@ -83,7 +87,11 @@ class Archive:
 
     def open(self, member: Member) -> MemoryWindow:
         """The content of ``member``, read from memory as it is asked for."""
-        return MemoryWindow(self._memory, member.address, member.size, f"{member.path} in the core")
+        window = self._opened.get(member)
+        if window is None:
+            name = f"{member.path} in the core"
+            window = self._opened[member] = MemoryWindow(self._memory, member.address, member.size, name)
+        return window
 
 
 def find_archive(memory: Memory) -> Archive | Absence:
@@ -152,7 +160,7 @@ def _members(memory: Memory, segment: Segment, address: int) -> Iterator[Member]
             return
         content = address + BLOCK
         path = _path(block)
-        if size and path and block[156:157] in (b"0", b"\0"):
+        if 0 < size <= _MAX_MEMBER and path and block[156:157] in (b"0", b"\0"):
             dumped = memory.read(content + size - 1, 1)
             yield Member(path, content, size, isinstance(dumped, bytes))
         address = content + (size + BLOCK - 1) // BLOCK * BLOCK

@@ -155,9 +155,11 @@ def _sections_of(image: DebugSections, prefix: str) -> dict[str, bytes]:
 def _frames(image: ElfImage, header: dict[str, object]) -> dict[str, bytes]:
     """The call frame tables as they are, with their addresses."""
     section, frames = image.sections.get(".eh_frame"), image.section(".eh_frame")
+    if section is None or isinstance(frames, Absence):
+        return {}
+    header["frames_address"] = section.address
     for segment in image.segments:
-        if segment.type == PT_GNU_EH_FRAME and section is not None and isinstance(frames, bytes):
-            header["frames_address"] = section.address
+        if segment.type == PT_GNU_EH_FRAME:
             header["header_address"] = segment.address
             return {"frames": frames, "header": image.source.read(segment.offset, segment.file_size)}
-    return {}
+    return {"frames": frames}  # statically linked programs may come without the search table
