@@ -25,7 +25,7 @@ _MAGIC_AT, _MAGIC = 257, b"ustar"
 #: An executable with its libraries takes megabytes; a smaller segment is not looked at.
 _SMALLEST = 1 << 16
 
-#: Segments whose beginning is looked at. Each costs a read of some KiB.
+#: Segments whose beginning is looked at.
 _MOST_SEGMENTS = 4096
 
 #: Bytes searched within segments, and how many at a time.
@@ -107,7 +107,7 @@ def _starts(memory: Memory) -> Iterator[tuple[Segment, int]]:
     """Where an archive may begin: at the beginning of a mapping, else at a page of one that was merged."""
     likely = [one for one in memory.segments if one.file_size >= _SMALLEST and not one.executable]
     for segment in likely[:_MOST_SEGMENTS]:
-        if _is_header(memory.read(segment.address, BLOCK)):
+        if _is_header(memory.read(segment.address, BLOCK, alone=True)):
             yield segment, segment.address
     # The archive is read-only, and hardly any other memory of its own is: mostly there is nothing to search.
     left = _MOST_SEARCHED
@@ -118,7 +118,7 @@ def _starts(memory: Memory) -> Iterator[tuple[Segment, int]]:
 
 
 def _is_image(memory: Memory, segment: Segment) -> bool:
-    return memory.read(segment.address, 4) == b"\x7fELF"
+    return memory.read(segment.address, 4, alone=True) == b"\x7fELF"
 
 
 def _pages(memory: Memory, segment: Segment, limit: int) -> Iterator[tuple[Segment, int]]:
