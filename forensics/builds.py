@@ -13,7 +13,8 @@ from forensics.elf.module import VDSO, Module
 from forensics.errors import UnknownInput
 from forensics.memory.open import open_bytes
 from forensics.record import record, replace
-from forensics.symbols.find import ModuleFiles, Places, find_files
+from forensics.symbols.debuginfod.fetch import fetch_missing, find_or_fetch
+from forensics.symbols.find import Places, find_files
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.pack import SymbolPack
 from forensics.symbols.pack_writer import pack_entry
@@ -52,15 +53,29 @@ def modules_of(path: str, places: Places) -> Iterator[ModuleSymbols]:
     name = os.path.realpath(path)
     main = image.header.type == ET_EXEC or ".so" not in os.path.basename(name)
     module = Module(name, 0, 1 << 62, 0, image.build_id, main, False)
-    yield ModuleSymbols(_files_of(module, replace(places, executable=path)))
+    yield ModuleSymbols(find_or_fetch(module, replace(places, executable=path)))
 
 
-def _files_of(module: Module, places: Places) -> ModuleFiles:
-    if not places.may_fetch:
-        return find_files(module, places)
-    from forensics.symbols.debuginfod.fetch import find_or_fetch
+def fetched_modules(inputs: Sequence[str], places: Places) -> Iterator[ModuleSymbols]:
+    """The modules that ``inputs`` name (cores, files, whole build-ids), after debuginfod was asked for what they lack.
 
-    return find_or_fetch(module, places)
+    Raises InputError, and UsageError when no server is known.
+    """
+    asking = replace(places, debuginfod=True)
+    groups = [_build(one, asking) if _is_build_id(one) else list(modules_of(one, asking)) for one in inputs]
+    fetch_missing((symbols.files for group in groups for symbols in group), asking)
+    for one in inputs:
+        yield from _build(one, asking) if _is_build_id(one) else modules_of(one, asking)
+
+
+def _is_build_id(text: str) -> bool:
+    """Whether ``text`` is written like (the beginning of) a build-id, and is no file."""
+    return len(text) >= 6 and set(text) <= set("0123456789abcdef") and not os.path.exists(text)
+
+
+def _build(build_id: str, places: Places) -> list[ModuleSymbols]:
+    """A build of which nothing but its build-id is known."""
+    return [ModuleSymbols(find_files(Module(build_id, 0, 1 << 62, 0, build_id, False, False), places))]
 
 
 def extract(inputs: Sequence[str], places: Places, store: SymbolStore, *, slim: bool = False) -> Iterator[Extracted]:
@@ -77,12 +92,12 @@ def extract(inputs: Sequence[str], places: Places, store: SymbolStore, *, slim: 
 
 
 def _extract(one: str, places: Places, store: SymbolStore, *, slim: bool) -> Iterator[Extracted]:
-    if not os.path.exists(one) and len(one) >= 6 and set(one) <= set("0123456789abcdef"):
+    if _is_build_id(one):
         yield from _stored(one, store)
         return
     for symbols in modules_of(one, places):
         module = symbols.files.module
-        build_id = module.build_id if isinstance(module.build_id, str) else ""
+        build_id = symbols.files.build_id if isinstance(symbols.files.build_id, str) else ""
         held = store.find(build_id) if build_id else Absence(module.path, "it has no build-id")
         if isinstance(held, SymbolPack) and not slim and (held.has_dwarf or isinstance(symbols.dwarf, Absence)):
             yield Extracted(module.path, build_id, held.content(), True)

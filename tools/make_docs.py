@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 from forensics.cli.commands import COMMANDS
 from forensics.evidence.catalogue import CATALOGUE
+from forensics.symbols import pack
 from forensics.symbols.places import ORDER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -54,6 +56,29 @@ def facts() -> str:
     )
 
 
+STORE = """\
+## The symbol store and symbol packs
+
+The host of a crash is often upgraded before anybody looks at its core. What its files said can be kept:
+
+```
+haproxy-forensics symbols add /usr/sbin/haproxy    # at every package build or installation
+haproxy-forensics symbols add core                 # all modules of a core whose files are still there
+haproxy-forensics symbols list
+haproxy-forensics symbols verify                   # every byte, by checksum
+haproxy-forensics symbols fetch core               # from debuginfod servers: uses the network
+haproxy-forensics symbols pack core -o one.symbols # for another machine: `triage core --symbols one.symbols`
+```
+
+An entry holds everything but the code itself: names, call frames, assertions and the DWARF, so that stacks, lines,
+inlined calls and structures are what they were on the host. The store lies in `$HAPROXY_FORENSICS_SYMBOLS`,
+else in `$XDG_DATA_HOME/haproxy-forensics/symbols` (`~/.local/share/haproxy-forensics/symbols`). Two processes may
+write at once: entries are replaced whole. `symbols pack --slim` leaves the DWARF out and keeps what was worked out
+from it.
+
+### The format
+"""
+
 DEBUGINFOD = """\
 ## debuginfod
 
@@ -74,6 +99,18 @@ never lead from https to http; the proxies of the environment are used.
 """
 
 
+def pack_format() -> str:
+    """What the module of the format says of it, its tables fenced."""
+    _title, _, text = (pack.__doc__ or "").partition("\n\n")
+    parts = [part.replace("``", "`") for part in text.strip().split("\n\n")]
+    return "\n\n".join(_fenced(part) if re.match(r"`[\w ./]+`.* {2,}", part) else part for part in parts)
+
+
+def _fenced(table: str) -> str:
+    plain = table.replace("`", "")
+    return f"```text\n{plain}\n```"
+
+
 def symbols() -> str:
     """The places where files are looked for."""
     rows = [f"{number}. **{place}**: {what}" for number, (place, what) in enumerate(ORDER, 1)]
@@ -87,6 +124,9 @@ def symbols() -> str:
             "its build-id is the one in the core; the report lists for each module what was tried, and what was there.",
             "",
             *rows,
+            "",
+            STORE,
+            pack_format(),
             "",
             DEBUGINFOD,
         )

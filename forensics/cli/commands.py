@@ -41,6 +41,7 @@ COMMANDS = {
     "symbols add": "Keep in the symbol store what the files of builds say.",
     "symbols list": "List the builds that the symbol store or packs hold.",
     "symbols pack": "Write one file with the symbols of builds, for another machine.",
+    "symbols fetch": "Get the symbols of builds from debuginfod servers, and keep them.",
     "symbols verify": "Check that the symbol store or packs can be read.",
     "schema": "Print the JSON Schema of the report document.",
     "completion": "Print the completion for a shell.",

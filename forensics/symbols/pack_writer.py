@@ -35,7 +35,7 @@ def pack_entry(symbols: ModuleSymbols, *, slim: bool = False) -> bytes | Absence
 
     ``slim`` works out lines and calls and leaves the DWARF out.
     """
-    build_id = symbols.files.module.build_id
+    build_id = symbols.files.build_id
     if isinstance(build_id, Absence):
         return build_id
     if not symbols.images:
@@ -155,7 +155,7 @@ def _sections_of(image: DebugSections, prefix: str) -> dict[str, bytes]:
 def _frames(image: ElfImage, header: dict[str, object]) -> dict[str, bytes]:
     """The call frame tables as they are, with their addresses."""
     section, frames = image.sections.get(".eh_frame"), image.section(".eh_frame")
-    if section is None or isinstance(frames, Absence):
+    if section is None or not isinstance(frames, bytes):
         return {}
     header["frames_address"] = section.address
     for segment in image.segments:

@@ -24,6 +24,7 @@ from forensics.symbols.pack import SymbolPack, open_pack, open_packs
 from forensics.symbols.pack_writer import pack_entry, write_pack
 from forensics.unwind.backtrace import Process, backtraces
 from samples import golden
+from tests.cli.running import run
 
 LAB = Path(__file__).parents[2] / ".lab"
 CC = shutil.which("cc")
@@ -137,6 +138,37 @@ def test_a_core_and_packs_give_the_backtraces_that_the_files_give(name: str) -> 
     assert backtraces(with_packs) == expected
 
 
+@pytest.mark.parametrize("name", sorted(path.name for path in (LAB / "cores").glob("*")) or ["none"])
+def test_a_core_and_one_pack_give_the_backtraces_that_the_files_give(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The pack that `symbols pack CORE` writes, with the DWARF; every core that the lab made."""
+    core, executable = lab_core(name)
+    with_files = Process(read_core(open_bytes(str(core))), Places(executable=str(executable)))
+    expected = backtraces(with_files)
+    main = with_files.core.main_module
+    if not isinstance(main, Module) or not isinstance(main.build_id, str):
+        pytest.skip("qemu's core of another processor does not hold the page with the build-id: no pack can be proven")
+    pack = tmp_path / "shared.symbols"
+    assert run(capsys, "symbols", "pack", str(core), "--exe", str(executable), "-o", str(pack)).status == 0
+    with_pack = Process(
+        read_core(open_bytes(str(core))), Places(sysroot="/nonexistent-host", packs=(str(pack),))
+    )
+    assert backtraces(with_pack) == expected
+    assert sum(frame.line > 0 for stack in expected for frame in stack.frames) > 10
+
+
+def lab_core(name: str) -> tuple[Path, Path]:
+    """A core of the lab, and its executable."""
+    folder = LAB / "cores" / name
+    core = next((folder / each for each in ("core", "haproxy.core") if (folder / each).is_file()), folder / "core")
+    said = folder / "executable"
+    executable = Path(said.read_text().strip()) if said.is_file() else LAB / "builds" / name / "haproxy"
+    if not core.is_file() or not executable.is_file():
+        pytest.skip("the lab is not here: python -m samples.lab requeue-race-2.9.6")
+    return core, executable
+
+
 def test_every_pack_of_the_samples_opens_and_is_named_after_its_build() -> None:
     packs = sorted(golden.SYMBOLS.glob("*.symbols"))
     assert len(packs) >= 7
@@ -188,3 +220,50 @@ def test_a_damaged_pack_never_raises(seed: int) -> None:
             assert isinstance(pack.assertions, list)
             assert isinstance(pack.variables, dict)
             pack.layout("stktable")
+
+
+def sites_of(symbols: ModuleSymbols) -> list[object]:
+    """What is known of every byte of the program's code."""
+    text = ElfImage(LocalFile(symbols.files.module.path)).sections[".text"]
+    return [symbols.site(address) for address in range(text.address, text.address + text.size)]
+
+
+def test_split_dwarf_is_worked_out_since_it_lies_in_many_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if CC is None:
+        pytest.skip("no C compiler is installed (Debian: apt-get install gcc)")
+    monkeypatch.setenv("HAPROXY_FORENSICS_CACHE", "")
+    (tmp_path / "program.c").write_text(PROGRAM)
+    subprocess.run([CC, "-g", "-gsplit-dwarf", "-O2", "-c", "program.c"], cwd=tmp_path, check=True)
+    subprocess.run([CC, "-o", "program", "program.o"], cwd=tmp_path, check=True)
+    from_file = symbols_of(tmp_path / "program")
+    expected = sites_of(from_file)
+    pack = packed(from_file, tmp_path / "one.symbols", slim=False)
+    assert pack.has_lines
+    (tmp_path / "program.dwo").unlink()
+    assert sites_of(symbols_of(tmp_path / "program", pack)) == expected
+
+
+def test_what_dwz_shares_between_files_goes_into_the_pack(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dwz = shutil.which("dwz")
+    if dwz is None:
+        pytest.skip("dwz is not installed (Debian: apt-get install dwz)")
+    monkeypatch.setenv("HAPROXY_FORENSICS_CACHE", "")
+    expected = sites_of(symbols_of(program))
+    # Another program with the same declarations, so that there is something to share.
+    (tmp_path / "other.c").write_text(PROGRAM.replace("n * 7", "n * 9"))
+    subprocess.run([str(CC), "-g", "-O2", "-o", "other", "other.c"], cwd=tmp_path, check=True)
+    shutil.copy(program, tmp_path / "program")
+    subprocess.run([dwz, "-m", "common.debug", "program", "other"], cwd=tmp_path, check=True)
+    if not (tmp_path / "common.debug").exists():
+        pytest.skip("dwz found nothing to share")
+    path = tmp_path / "shared.symbols"
+    assert run(capsys, "symbols", "pack", str(tmp_path / "program"), "-o", str(path)).status == 0
+    (tmp_path / "common.debug").unlink()
+    pack = open_pack(str(path))
+    assert isinstance(pack, SymbolPack)
+    assert any(name.startswith("sup.") for name in pack.section_names)
+    assert sites_of(symbols_of(tmp_path / "program", pack)) == expected

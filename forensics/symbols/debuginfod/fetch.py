@@ -220,7 +220,7 @@ def fetch_missing(found: Iterable[ModuleFiles], places: Places) -> set[str]:
 def missing_of(files: ModuleFiles) -> list[Artifact]:
     """What a server could add to the files of a module."""
     build_id = files.build_id
-    if isinstance(build_id, Absence) or (files.pack is not None and files.pack.has_lines):
+    if isinstance(build_id, Absence) or (files.pack is not None and files.pack.has_dwarf):
         return []
     wanted = [Artifact(build_id, "executable")] if files.image is None else []
     if files.dwarf_holder is None:

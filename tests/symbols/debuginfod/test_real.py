@@ -235,3 +235,35 @@ def test_a_core_of_another_program_fetches_what_the_server_has_and_says_the_rest
 
     with pytest.raises(ForeignCore):
         triage([str(served.core)], Options(served.places))
+
+
+def test_symbols_fetch_keeps_what_came_for_days_without_servers(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by_core = run(capsys, "symbols", "fetch", str(served.core), "--sysroot", NOWHERE, "--debuginfod-url", served.url)
+    assert served.build_id in by_core.out, by_core.err
+    shutil.rmtree(cache_folder())
+    found, files = unwound(served.core, Places(sysroot=NOWHERE))
+    assert found == [(name, True) for name in OWN]
+    assert "symbol store" in files.tried[-1]
+
+
+def test_symbols_fetch_takes_a_build_id_and_says_what_no_server_has(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = "00" * 20
+    ran = run(capsys, "symbols", "fetch", served.build_id, unknown, "--debuginfod-url", served.url)
+    assert ran.status == 1
+    assert served.build_id in ran.out
+    assert f"no symbols of {unknown}" in ran.err
+    assert "debuginfod" in ran.err
+    assert served.build_id in run(capsys, "symbols", "list").out
+
+
+def test_symbols_fetch_without_a_server_is_wrong_usage(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DEBUGINFOD_URLS", raising=False)
+    ran = run(capsys, "symbols", "fetch", "ab" * 20)
+    assert ran.status == 2
+    assert "DEBUGINFOD_URLS" in ran.err
