@@ -13,7 +13,7 @@ from forensics.elf.module import VDSO, Module
 from forensics.errors import UnknownInput
 from forensics.memory.open import open_bytes
 from forensics.record import record, replace
-from forensics.symbols.debuginfod.fetch import fetch_missing
+from forensics.symbols.debuginfod.fetch import fetch_missing, find_or_fetch
 from forensics.symbols.find import Places, find_files
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.pack import SymbolPack
@@ -42,14 +42,18 @@ def modules_of(path: str, places: Places) -> Iterator[ModuleSymbols]:
     image = ElfImage(source)
     if image.header.type == ET_CORE:
         process = Process(read_core(source), places)
-        for module in process.core.modules:
-            if module.path != VDSO:
-                yield process.symbols(module)
+        modules = [module for module in process.core.modules if module.path != VDSO]
+        if places.may_fetch:
+            # All at once, and again while what came names further files.
+            while [process.symbols(module) for module in modules] and process.fetch():
+                pass
+        for module in modules:
+            yield process.symbols(module)
         return
     name = os.path.realpath(path)
     main = image.header.type == ET_EXEC or ".so" not in os.path.basename(name)
     module = Module(name, 0, 1 << 62, 0, image.build_id, main, False)
-    yield ModuleSymbols(find_files(module, replace(places, executable=path)))
+    yield ModuleSymbols(find_or_fetch(module, replace(places, executable=path)))
 
 
 def fetched_modules(inputs: Sequence[str], places: Places) -> Iterator[ModuleSymbols]:

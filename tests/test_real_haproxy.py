@@ -132,4 +132,7 @@ def test_the_version_is_found_without_the_executable(tmp_path: Path) -> None:
     crashed = died("debug dev bug", tmp_path)
     report = triage([str(crashed.core)], Options(Places(sysroot=str(tmp_path / "nothing"))))
     assert report.process.version == version()
-    assert any("--exe" in gap.remedy for gap in report.gaps)
+    build_id = next(module.build_id for module in report.modules if module.path.endswith("/haproxy"))
+    remedy = next(gap.remedy for gap in report.gaps if gap.subject == f"code of {HAPROXY}")
+    for words in ("`--exe`", "`--debuginfod`", f"`debuginfod-find executable {build_id}`", "symbols pack CORE"):
+        assert words in remedy

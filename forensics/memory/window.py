@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from forensics.absence import Absence
 from forensics.memory.process import Memory
+
+#: Bytes read at a time where all of them are needed.
+_STRIDE = 1 << 20
 
 
 class MemoryWindow:
@@ -22,6 +27,16 @@ class MemoryWindow:
             return b""
         data = self._memory.read(self._start + offset, min(size, self.size - offset))
         return data if isinstance(data, bytes) else b""
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all bytes."""
+        from hashlib import sha256
+
+        found = sha256()
+        for offset in range(0, self.size, _STRIDE):
+            found.update(self.read(offset, _STRIDE))
+        return found.hexdigest()
 
     def close(self) -> None:
         """Nothing was lent."""

@@ -25,13 +25,16 @@ _MAGIC_AT, _MAGIC = 257, b"ustar"
 #: An executable with its libraries takes megabytes; a smaller segment is not looked at.
 _SMALLEST = 1 << 16
 
-#: Segments whose beginning is looked at. Each costs a read of some KiB.
+#: Segments whose beginning is looked at.
 _MOST_SEGMENTS = 4096
 
 #: Bytes searched within segments, and how many at a time.
 _MOST_SEARCHED, _STRIDE = 1 << 26, 1 << 20
 
 _PAGE = 4096
+
+#: Bytes of one member. HAProxy with DWARF has some 16 MB.
+_MAX_MEMBER = 1 << 29
 
 #: A process with modules for every language maps some hundred libraries.
 _MOST_MEMBERS = 4096
@@ -56,6 +59,7 @@ class Archive:
     def __init__(self, memory: Memory, members: tuple[Member, ...]) -> None:
         self.members = members
         self._memory = memory
+        self._opened: dict[Member, MemoryWindow] = {}
 
     def candidates(self, path: str, build_id: str) -> tuple[Member, ...]:
         """The members that may be the file at ``path``, best first: same path, same name, else same build-id.
@@ -83,7 +87,11 @@ class Archive:
 
     def open(self, member: Member) -> MemoryWindow:
         """The content of ``member``, read from memory as it is asked for."""
-        return MemoryWindow(self._memory, member.address, member.size, f"{member.path} in the core")
+        window = self._opened.get(member)
+        if window is None:
+            name = f"{member.path} in the core"
+            window = self._opened[member] = MemoryWindow(self._memory, member.address, member.size, name)
+        return window
 
 
 def find_archive(memory: Memory) -> Archive | Absence:
@@ -99,7 +107,7 @@ def _starts(memory: Memory) -> Iterator[tuple[Segment, int]]:
     """Where an archive may begin: at the beginning of a mapping, else at a page of one that was merged."""
     likely = [one for one in memory.segments if one.file_size >= _SMALLEST and not one.executable]
     for segment in likely[:_MOST_SEGMENTS]:
-        if _is_header(memory.read(segment.address, BLOCK)):
+        if _is_header(memory.read(segment.address, BLOCK, alone=True)):
             yield segment, segment.address
     # The archive is read-only, and hardly any other memory of its own is: mostly there is nothing to search.
     left = _MOST_SEARCHED
@@ -110,7 +118,7 @@ def _starts(memory: Memory) -> Iterator[tuple[Segment, int]]:
 
 
 def _is_image(memory: Memory, segment: Segment) -> bool:
-    return memory.read(segment.address, 4) == b"\x7fELF"
+    return memory.read(segment.address, 4, alone=True) == b"\x7fELF"
 
 
 def _pages(memory: Memory, segment: Segment, limit: int) -> Iterator[tuple[Segment, int]]:
@@ -152,7 +160,7 @@ def _members(memory: Memory, segment: Segment, address: int) -> Iterator[Member]
             return
         content = address + BLOCK
         path = _path(block)
-        if size and path and block[156:157] in (b"0", b"\0"):
+        if 0 < size <= _MAX_MEMBER and path and block[156:157] in (b"0", b"\0"):
             dumped = memory.read(content + size - 1, 1)
             yield Member(path, content, size, isinstance(dumped, bytes))
         address = content + (size + BLOCK - 1) // BLOCK * BLOCK

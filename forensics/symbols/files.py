@@ -11,6 +11,7 @@ from forensics.elf.image import ElfImage
 from forensics.elf.module import Module
 from forensics.errors import ForensicsError
 from forensics.memory.random_access import LocalFile, RandomAccess
+from forensics.memory.window import MemoryWindow
 from forensics.record import field, open_record
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ class ModuleFiles:
     """What was found for one module.
 
     ``image`` is the file that was mapped, ``debug`` its separate debug file, ``supplement`` what dwz moved
-    out of that one. ``status`` is found, missing, mismatched (a file is there, of another build)
-    or malformed. ``tried`` lists each place with what was there, in order.
+    out of that one; its build-id is ``shared_id``, "" when there is none. ``status`` is found, missing,
+    mismatched (a file is there, of another build) or malformed. ``tried`` lists each place with what was
+    there, in order.
     """
 
     module: Module
@@ -33,6 +35,7 @@ class ModuleFiles:
     pack: SymbolPack | None = None
     tried: list[str] = field(default_factory=list)
     supplement: ElfImage | None = None
+    shared_id: str = ""
     #: Whether ``image`` is what the core's own pages hold of it, for want of a file.
     in_memory: bool = False
     _mini: ElfImage | Absence | None = None
@@ -184,20 +187,12 @@ def _identity(image: ElfImage) -> str:
     The build-id alone would not do for the latter: whoever made a core could put there what they like.
     """
     source = image.source
-    if isinstance(source, LocalFile):
-        try:
-            status = os.stat(image.path)
-        except OSError:
-            return f"{image.path}:gone"
-        return f"{image.path}:{status.st_size}:{status.st_mtime_ns}"
-    return f"core:{digest(source)}"
-
-
-def digest(source: RandomAccess) -> str:
-    """The SHA-256 of all bytes."""
-    import hashlib
-
-    found = hashlib.sha256()
-    for offset in range(0, source.size, 1 << 20):
-        found.update(source.read(offset, 1 << 20))
-    return found.hexdigest()
+    if isinstance(source, MemoryWindow):
+        return f"core:{source.digest}"
+    if not isinstance(source, LocalFile):
+        return ""
+    try:
+        status = os.stat(image.path)
+    except OSError:
+        return f"{image.path}:gone"
+    return f"{image.path}:{status.st_size}:{status.st_mtime_ns}"

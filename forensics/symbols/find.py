@@ -114,7 +114,7 @@ def _find_debug(files: ModuleFiles, places: Places) -> None:
         looked[path] = why
         if os.path.isfile(path) and _take_debug(files, path, why):
             return
-    if files.image is not None and files.debug is None:
+    if files.dwarf_holder is None and files.debug is None and looked:
         files.tried.append(f"no debug file: {', '.join(dict.fromkeys(looked.values()))}")
 
 
@@ -187,6 +187,7 @@ def _find_supplement(files: ModuleFiles, places: Places) -> None:
     if isinstance(link, Absence):
         files.tried.append(f"{holder.path} (.gnu_debugaltlink): {link.reason}")
         return
+    files.shared_id = link.build_id
     for path, why in _supplement_paths(holder, link.path, link.build_id, places):
         if os.path.isfile(path):
             source = files.open(path, why)
@@ -251,17 +252,18 @@ def _find_fetched(files: ModuleFiles, places: Places) -> None:
     if isinstance(build_id, Absence):
         return
     from forensics.symbols.debuginfod.cache import cached_path
-    from forensics.symbols.debuginfod.settings import asked
 
+    without_shared = files.supplement is None and not files.shared_id
     if files.image is None and (path := cached_path(build_id, "executable")):
         _take_fetched(files, path, files.try_image)
     if files.dwarf_holder is None and (path := cached_path(build_id, "debuginfo")):
         _take_fetched(files, path, files.try_debug)
+    if without_shared:
         _find_supplement(files, places)
-    if asked(places):
+    if places.may_fetch:
         from forensics.symbols.debuginfod.fetch import answers
 
-        files.tried += answers(build_id, places)
+        files.tried += answers((build_id, files.shared_id), places)
 
 
 def _take_fetched(files: ModuleFiles, path: str, take: Callable[[RandomAccess, str], bool]) -> None:

@@ -60,8 +60,8 @@ def _section(image: ElfImage, name: str) -> bytes | Absence:
 
 
 def crc_of(source: RandomAccess) -> int:
-    """The CRC-32 of all bytes, as in ``.gnu_debuglink``."""
+    """The CRC-32 of all bytes, as in ``.gnu_debuglink``; of the first 4 GiB of a file that can be no debug file."""
     crc = 0
-    for offset in range(0, source.size, 1 << 20):
+    for offset in range(0, min(source.size, 1 << 32), 1 << 20):
         crc = zlib.crc32(source.read(offset, 1 << 20), crc)
     return crc

@@ -74,3 +74,12 @@ class Places:
     def system_debug(self) -> str:
         """Where separate debug files are installed: on this host, or in the sysroot."""
         return self.sysroot.rstrip("/") + SYSTEM_DEBUG_DIRECTORY if self.sysroot else SYSTEM_DEBUG_DIRECTORY
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether debuginfod servers may be asked; who names none pays nothing for the question."""
+        if not (self.debuginfod or self.debuginfod_urls or os.environ.get("DEBUGINFOD_URLS")):
+            return False
+        from forensics.symbols.debuginfod.settings import asked
+
+        return asked(self)

@@ -68,9 +68,7 @@ class Process:
 
         What was known of their modules is then forgotten: the stacks are to be unwound again.
         """
-        from forensics.symbols.debuginfod.settings import asked
-
-        if not asked(self._places):
+        if not self._places.may_fetch:
             return False
         from forensics.symbols.debuginfod.fetch import fetch_missing, missing_of
 

@@ -262,8 +262,9 @@ def test_what_dwz_shares_between_two_files_is_found(died: Crash, tmp_path: Path)
         f"../shared/common.dwz (.gnu_debugaltlink, shared by dwz): not there, build-id {link.build_id}" in files.tried
     )
     # By its path, from the file that names it; then in a debug directory, by build-id and by name.
-    _found, files = frames(died.core, Places(executable=str(second)))
+    found, files = frames(died.core, Places(executable=str(second)))
     assert files.supplement is not None
+    assert found == whole(died)
     for place in (by_build_id(tmp_path / "debug", shared, ".debug"), tmp_path / "debug/.dwz/common.dwz"):
         place.parent.mkdir(parents=True)
         shutil.copy(shared, place)
@@ -275,7 +276,8 @@ def test_what_dwz_shares_between_two_files_is_found(died: Crash, tmp_path: Path)
         place.unlink()
     # A debug file that was separated from the program names it as well.
     separate(second, tmp_path / "second/program.debug")
-    _found, files = frames(died.core, Places(executable=str(second)))
+    found, files = frames(died.core, Places(executable=str(second)))
+    assert found == whole(died)
     assert files.debug is not None
     assert files.debug.supplement is not None
 
@@ -348,7 +350,7 @@ def haproxy() -> tuple[Path, Path]:
     return executable, core
 
 
-@pytest.mark.parametrize("how", ["objcopy", "eu-strip", "zlib", "zstd"])
+@pytest.mark.parametrize("how", ["objcopy", "eu-strip", "zlib", "zstd", "dwz", "dwz -m"])
 def test_a_real_haproxy_gives_the_same_backtrace_in_every_form(
     haproxy: tuple[Path, Path], tmp_path: Path, how: str
 ) -> None:
@@ -362,6 +364,9 @@ def test_a_real_haproxy_gives_the_same_backtrace_in_every_form(
             separate(program, tmp_path / "haproxy.debug")
         elif how == "eu-strip":
             run("eu-strip", "-f", tmp_path / "haproxy.debug", program)
+        elif how.startswith("dwz"):
+            shutil.copy(program, tmp_path / "second")
+            run(*how.split(), *(["common", "haproxy", "second"] if "-m" in how else ["haproxy"]), cwd=tmp_path)
         else:
             run("objcopy", f"--compress-debug-sections={how}", program)
     except (FileNotFoundError, subprocess.CalledProcessError) as error:

@@ -12,6 +12,7 @@ from functools import cache
 from forensics.absence import Absence
 from forensics.elf.constants import SHT_NOBITS
 from forensics.elf.image import ElfImage
+from forensics.elf.module import Module
 from forensics.errors import ForensicsError
 from forensics.memory.random_access import LocalFile
 from forensics.symbols.debuginfod.cache import (
@@ -25,6 +26,7 @@ from forensics.symbols.debuginfod.cache import (
 from forensics.symbols.debuginfod.download import Artifact, Download, Outcome, remove
 from forensics.symbols.debuginfod.settings import Settings, settings_of
 from forensics.symbols.files import ModuleFiles
+from forensics.symbols.find import find_files
 from forensics.symbols.places import Places
 
 #: Downloads at a time.
@@ -195,10 +197,18 @@ def client_of(places: Places) -> Client:
     return _client(settings_of(places), cache_folder())
 
 
-def answers(build_id: str, places: Places) -> list[str]:
-    """What the servers said of a build so far."""
+def answers(build_ids: Sequence[str], places: Places) -> list[str]:
+    """What the servers said of builds so far."""
     said = client_of(places).said
-    return [line for artifact, lines in said.items() if artifact.build_id == build_id for line in lines]
+    return [line for artifact, lines in said.items() if artifact.build_id in build_ids for line in lines]
+
+
+def find_or_fetch(module: Module, places: Places) -> ModuleFiles:
+    """The files of a module that is no part of a core, from servers too if they may be asked."""
+    files = find_files(module, places)
+    while places.may_fetch and fetch_missing([files], places):
+        files = find_files(module, places)
+    return files
 
 
 def fetch_missing(found: Iterable[ModuleFiles], places: Places) -> set[str]:
@@ -213,12 +223,8 @@ def missing_of(files: ModuleFiles) -> list[Artifact]:
     if isinstance(build_id, Absence) or (files.pack is not None and files.pack.has_dwarf):
         return []
     wanted = [Artifact(build_id, "executable")] if files.image is None or files.in_memory else []
-    holder = files.dwarf_holder
-    if holder is None:
+    if files.dwarf_holder is None:
         wanted.append(Artifact(build_id, "debuginfo"))
-    elif files.supplement is None and ".gnu_debugaltlink" in holder.sections:
-        from forensics.symbols.links import alternate_link
-
-        link = alternate_link(holder)
-        wanted += [] if isinstance(link, Absence) else [Artifact(link.build_id, "debuginfo")]
+    elif files.supplement is None and files.shared_id:
+        wanted.append(Artifact(files.shared_id, "debuginfo"))
     return wanted

@@ -207,6 +207,14 @@ def test_names_and_passwords_in_urls_are_not_said() -> None:
         assert "secret" not in one.said[WANTED][0]
 
 
+def test_the_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Misbehaving(answer(IMAGE)) as proxy:
+        monkeypatch.delenv("no_proxy")
+        monkeypatch.setenv("http_proxy", proxy.url)
+        assert client("http://debuginfod.invalid/sub/").fetch([WANTED]) == [WANTED]
+        assert proxy.asked == [f"http://debuginfod.invalid/sub/buildid/{ID.hex()}/debuginfo"]
+
+
 SCRIPT = """
 import sys
 from forensics.symbols.debuginfod.download import Artifact

@@ -13,10 +13,11 @@ import pytest
 
 from forensics.api import Options, open_core, triage
 from forensics.elf.image import ElfImage
+from forensics.elf.module import Module
 from forensics.memory.random_access import LocalFile
 from forensics.symbols.debuginfod.cache import artifact_path, cache_folder, mark_miss
 from forensics.symbols.debuginfod.download import Artifact
-from forensics.symbols.debuginfod.fetch import Client
+from forensics.symbols.debuginfod.fetch import Client, find_or_fetch
 from forensics.symbols.debuginfod.settings import Settings
 from forensics.symbols.files import ModuleFiles
 from forensics.symbols.find import Places
@@ -108,7 +109,7 @@ def test_a_core_alone_gives_its_backtrace_once_the_server_is_asked(served: Serve
     found, files = unwound(served.core, served.places)
     assert found == [(name, True) for name in OWN]
     executable, debug = (artifact_path(served.build_id, kind) for kind in ("executable", "debuginfo"))
-    assert files.tried[1:] == [
+    assert files.tried[2:] == [
         f"{executable} (debuginfod's cache): build-id matches",
         f"{debug} (debuginfod's cache, debug file): build-id matches",
         f"executable (debuginfod) {served.url}: fetched, build-id matches",
@@ -195,6 +196,37 @@ def test_both_clients_choose_the_same_folder(
         (tmp_path / ".debuginfod_client_cache").mkdir()
     done = find(served, "debuginfo")
     assert done.stdout.strip() == artifact_path(served.build_id, "debuginfo"), done.stderr
+
+
+def test_what_dwz_shares_is_fetched_once_the_debug_file_names_it(served: Served, tmp_path: Path) -> None:
+    """The server knows it by a build-id of its own."""
+    if shutil.which("dwz") is None:
+        pytest.skip("dwz is not installed (Debian: dwz)")
+    files = tmp_path / "files"
+    files.mkdir()
+    program = compile_c(files, "program", SOURCE, "-g", "-O1")
+    shutil.copy(program, files / "second")
+    done = subprocess.run(["dwz", "-m", "common", "-M", "/gone/common", "program", "second"], cwd=files, check=False)
+    if done.returncode or not (files / "common").exists():
+        pytest.skip("dwz found nothing to share")
+    image = ElfImage(LocalFile(str(program)))
+    assert isinstance(image.build_id, str)
+    module = Module("/gone/program", 0, 1 << 62, 0, image.build_id, True, False)
+    (tmp_path / "work").mkdir()
+    with servers.debuginfod(files, tmp_path / "work", image.build_id) as url:
+        found = find_or_fetch(module, Places(sysroot=NOWHERE, debuginfod_urls=(url,), debuginfod_deadline=20))
+    assert found.supplement is not None, found.tried
+    assert found.supplement.source.read(0, 1 << 24) == (files / "common").read_bytes()
+    assert found.tried[-1] == f"debuginfo (debuginfod) {url}: fetched, build-id matches"
+
+
+def test_the_store_is_filled_from_a_server(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    """All modules of a core at once."""
+    ran = run(capsys, "symbols", "add", str(served.core), "--sysroot", NOWHERE, "--debuginfod-url", served.url)
+    assert ran.out.startswith(served.build_id), ran.err
+    shutil.rmtree(cache_folder())
+    found, files = unwound(served.core, Places(sysroot=NOWHERE))
+    assert found == [(name, True) for name in OWN], files.tried
 
 
 def test_a_core_of_another_program_fetches_what_the_server_has_and_says_the_rest(served: Served) -> None:
