@@ -102,7 +102,7 @@ class Abbreviations(dict[int, Abbreviation]):
             if len(attributes) > _MAX_ATTRIBUTES:
                 raise ValueError("a shape without end")
         if self._spend is not None:
-            self._spend(1)
+            self._spend(1 + len(attributes))
         self._position = position
         self[code] = Abbreviation(tag, children, attributes, self._sizes)
         return code

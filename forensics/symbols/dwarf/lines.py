@@ -20,6 +20,9 @@ Row = tuple[int, int, bool]
 
 _NOTHING = ("", 0)
 
+#: Bytes of one program; all of HAProxy's have 2 MB together.
+_MAX_PROGRAM = 1 << 23
+
 
 class LineTable:
     """The rows of one unit, by file."""
@@ -70,7 +73,11 @@ def read_lines(info: DebugInfo, offset: int, directory: str, primary: str) -> tu
     ValueError, IndexError or struct.error for a program that is damaged.
     """
     header = read_line_header(info, offset, directory, primary)
-    return header, LineTable(_run(info.section(".debug_line"), header))
+    if header.end - header.program > _MAX_PROGRAM:
+        raise ValueError("a line program longer than any")
+    tables = _run(info.section(".debug_line"), header)
+    info.spend(sum(len(rows) for rows in tables.values()))
+    return header, LineTable(tables)
 
 
 def _run(data: bytes, header: LineHeader) -> dict[str, list[Row]]:  # noqa: C901, PLR0915 - calls would take a third more
