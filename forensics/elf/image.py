@@ -29,6 +29,8 @@ _OLD_COMPRESSED = ".zdebug_"
 
 #: Debug sections of the largest HAProxy builds take some 40 MB decompressed.
 MAX_SECTION = 1 << 29
+#: Debug sections shrink to a third or a tenth; beyond this size, what claims to have shrunk a hundredfold is a bomb.
+_FREE_SIZE, _MOST_SHRUNK = 1 << 24, 100
 
 
 @record
@@ -161,11 +163,11 @@ class ElfImage:
         if kind == ELFCOMPRESS_ZLIB:
             return self._inflated(section, body, size)
         if kind == ELFCOMPRESS_ZSTD:
-            return (_zstd(body, size) if 0 < size <= MAX_SECTION else None) or self._broken(section)
+            return (_zstd(body, size) if _credible(size, body) else None) or self._broken(section)
         return Absence(f"{section.name} of {self.path}", f"it is compressed in an unknown way ({kind})")
 
     def _inflated(self, section: Section, body: bytes, size: int) -> bytes | Absence:
-        if not 0 < size <= MAX_SECTION:
+        if not _credible(size, body):
             return self._broken(section)
         try:
             data = zlib.decompressobj().decompress(body, size)
@@ -195,6 +197,11 @@ class ElfImage:
                 if len(data) == size:
                     return data
         return Absence(f"{self.path} at {address:#x}", "the file holds no bytes for this address")
+
+
+def _credible(size: int, body: bytes) -> bool:
+    """Whether ``body`` may be ``size`` bytes, compressed."""
+    return 0 < size <= min(MAX_SECTION, max(_FREE_SIZE, _MOST_SHRUNK * len(body)))
 
 
 def _zstd(body: bytes, size: int) -> bytes | None:

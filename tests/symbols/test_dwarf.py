@@ -23,6 +23,7 @@ from forensics.symbols.dwarf.locate import DwarfLines, open_dwarf
 from forensics.symbols.dwarf.members import struct_members
 from forensics.symbols.table import functions_of
 from tests.builders.bounds import within_seconds
+from tests.oracles import gdb
 from tests.oracles.gdb import GDB
 from tests.oracles.programs import CLANG, COMPILER, compile_c
 
@@ -136,21 +137,14 @@ def text_addresses(program: Path) -> list[int]:
 @pytest.mark.skipif(not GDB, reason="gdb is not installed")
 def test_every_address_has_the_calls_that_gdb_shows(program: Path) -> None:
     """`info line` for the innermost line, at each byte of the code."""
-    assert GDB
     addresses = text_addresses(program)
     assert len(addresses) > 200
-    script = program.with_suffix(".gdb")
-    script.write_text("".join(f"info line *{at}\n" for at in addresses))
-    done = subprocess.run([GDB, "-nx", "-batch", "-ex", "set width 0", "-x", script, program], capture_output=True,
-                          text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
-    answers = re.findall(r'^Line (\d+) of "([^"]*)"|^No line', done.stdout, re.MULTILINE)
-    assert len(answers) == len(addresses)
     dwarf, wrong = dwarf_of(program), []
-    for at, (line, file) in zip(addresses, answers, strict=True):
+    for at, (file, line) in zip(addresses, gdb.lines(program, addresses), strict=True):
         calls = dwarf.calls(at)
         assert isinstance(calls, tuple)
         ours = (calls[0].file, calls[0].line) if calls else ("", 0)
-        if ours != (file, int(line or 0)):
+        if ours != (file, line):
             wrong.append((hex(at), f"gdb: {file}:{line}", f"we: {ours[0]}:{ours[1]}"))
     assert wrong == []
 

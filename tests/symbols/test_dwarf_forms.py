@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -21,11 +22,18 @@ from forensics.symbols.dwarf.members import struct_members
 from forensics.symbols.site import Call
 from forensics.symbols.table import functions_of
 from tests.builders.bounds import within_seconds
+from tests.oracles import gdb
+from tests.oracles.gdb import GDB
 from tests.oracles.programs import CLANG, COMPILER, compile_files
 
 SOURCES = sorted(Path(__file__).with_name("two_files").iterdir())
-OURS = frozenset(("main", "loops", "loops.cold", "rarely", "grow", "grow.cold", "close_it", "handle", "handle.cold"))
+OURS = frozenset(
+    ("main", "loops", "loops.cold", "rarely", "grow", "grow.cold", "close_it", "touch", "handle", "handle.cold")
+)
 STRUCTURES = ("inner", "outer", "connection")
+
+LLVM = next((path for name in ("llvm-symbolizer", "llvm-symbolizer-14") if (path := shutil.which(name))), None)
+needs_clang = pytest.param(CLANG, marks=pytest.mark.skipif(not CLANG, reason="clang is not installed"))
 
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C compiler is installed")
 
@@ -104,12 +112,11 @@ def assert_equal(plain: Path, image: ElfImage) -> None:
         ("-fdebug-types-section",),
         ("-fdebug-types-section", "-gsplit-dwarf"),
         ("-gz=zlib-gnu",),
+        ("-gz=zlib", "-gsplit-dwarf"),
     ],
     ids=" ".join,
 )
-@pytest.mark.parametrize(
-    "compiler", [COMPILER, pytest.param(CLANG, marks=pytest.mark.skipif(not CLANG, reason="no clang"))]
-)
+@pytest.mark.parametrize("compiler", [COMPILER, needs_clang])
 def test_other_forms_of_a_build_answer_alike(
     compiler: str | None, flags: tuple[str, ...], version: str, tmp_path: Path
 ) -> None:
@@ -119,6 +126,58 @@ def test_other_forms_of_a_build_answer_alike(
         pytest.skip("clang 14 writes no split DWARF of 64 bits")
     other = build(tmp_path / "build", f"-gdwarf-{version}", *flags, compiler=compiler)
     assert_equal(plain, image_of(other))
+
+
+@pytest.mark.skipif(not GDB, reason="gdb is not installed")
+@pytest.mark.parametrize("compiler", [COMPILER, needs_clang])
+@pytest.mark.parametrize(
+    "flags",
+    [("-gdwarf-4",), ("-gdwarf-5",), ("-gdwarf-4", "-gsplit-dwarf"), ("-gdwarf-5", "-gsplit-dwarf"),
+     ("-gdwarf-4", "-flto"), ("-gdwarf-5", "-flto"), ("-gdwarf-5", "-flto", "-ffunction-sections", "-Wl,--gc-sections")],
+    ids=" ".join,
+)  # fmt: skip
+def test_every_address_has_the_line_that_gdb_shows(
+    compiler: str | None, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Functions, types and abstract origins lie in several units."""
+    program = build(tmp_path, *flags, compiler=compiler)
+    addresses = addresses_of(image_of(program))
+    dwarf, wrong = dwarf_of(image_of(program)), []
+    for at, theirs in zip(addresses, gdb.lines(program, addresses), strict=True):
+        calls = dwarf.calls(at)
+        assert isinstance(calls, tuple)
+        assert all(call.function for call in calls)
+        if theirs != (calls[0].file, calls[0].line):
+            wrong.append((hex(at), theirs, calls[0]))
+    assert wrong == []
+
+
+@pytest.mark.skipif(not LLVM, reason="llvm-symbolizer is not installed")
+@pytest.mark.parametrize("compiler", [COMPILER, needs_clang])
+@pytest.mark.parametrize("flags", [("-gdwarf-4", "-flto"), ("-gdwarf-5", "-flto")], ids=" ".join)
+def test_calls_inlined_across_units_are_those_that_llvm_shows(
+    compiler: str | None, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    """An optimised link of the whole inlines functions of one file into another."""
+    assert LLVM
+    program = build(tmp_path, *flags, compiler=compiler)
+    addresses = addresses_of(image_of(program))
+    done = subprocess.run(
+        [LLVM, "--output-style=JSON", "-i", "-f", "-e", program], input="".join(f"{at:#x}\n" for at in addresses),
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    dwarf, wrong, across = dwarf_of(image_of(program)), [], 0
+    for at, line in zip(addresses, done.stdout.splitlines(), strict=True):
+        symbols = json.loads(line)["Symbol"]
+        theirs = [(one["FunctionName"].partition(".")[0], one["Line"]) for one in symbols]
+        calls = dwarf.calls(at)
+        assert isinstance(calls, tuple)
+        ours = [(call.function, call.line) for call in calls]
+        across += {"first.c", "second.c"} <= {call.file.rsplit("/", 1)[-1] for call in calls}
+        if [name for name, _line in ours] != [name for name, _line in theirs] or ours[1:] != theirs[1:]:
+            wrong.append((hex(at), theirs, ours))
+    assert wrong == []
+    assert across > 10
 
 
 @pytest.mark.parametrize("version", ["2", "3", "4", "5"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forensics.elf.encoding import read_sleb128, read_uleb128
-from forensics.symbols.dwarf.forms import FIXED, IMPLICIT_CONST, skip_form
+from forensics.symbols.dwarf.forms import FIXED, IMPLICIT_CONST, REF4, skip_form
 
 AT_SIBLING = 0x01
 
@@ -19,10 +19,11 @@ class Abbreviation:
     ``size`` is the number of bytes of such an entry's attributes when all their
     forms are of fixed size, else -1; most types are, which makes skipping them cheap.
     ``places`` then says where each stands: name, form, bytes from the first one, implicit value.
-    ``sizes`` are those of the fixed forms in the units that use it.
+    ``sizes`` are those of the fixed forms in the units that use it. ``sibling`` is where DW_AT_sibling stands
+    when that is the same in all such entries, and it is of the usual form; else -1.
     """
 
-    __slots__ = ("attributes", "children", "names", "places", "size", "sizes", "tag")
+    __slots__ = ("attributes", "children", "names", "places", "sibling", "size", "sizes", "tag")
 
     def __init__(
         self, tag: int, children: bool, attributes: list[tuple[int, int, int]], sizes: dict[int, int] = FIXED
@@ -33,12 +34,14 @@ class Abbreviation:
         self.sizes = sizes
         self.names = frozenset(name for name, _form, _value in attributes)
         self.places: list[tuple[int, int, int, int]] = []
-        self.size = 0
+        self.size, self.sibling = 0, -1
         for name, form, value in attributes:
             width = sizes.get(form)
             if width is None:
                 self.size = -1
                 break
+            if name == AT_SIBLING and form == REF4:
+                self.sibling = self.size
             self.places.append((name, form, self.size, value))
             self.size += width
 
@@ -99,7 +102,7 @@ class Abbreviations(dict[int, Abbreviation]):
             if len(attributes) > _MAX_ATTRIBUTES:
                 raise ValueError("a shape without end")
         if self._spend is not None:
-            self._spend(1)
+            self._spend(1 + len(attributes))
         self._position = position
         self[code] = Abbreviation(tag, children, attributes, self._sizes)
         return code

@@ -23,9 +23,9 @@ AT_STR_OFFSETS_BASE, AT_ADDR_BASE, AT_RNGLISTS_BASE, AT_LOCLISTS_BASE = 0x72, 0x
 #: gcc's extension of DWARF 4 for split DWARF (binutils, include/dwarf2.def).
 AT_GNU_ADDR_BASE = 0x2133
 
-#: Shapes, ranges and files read of one file, together: HAProxy has some 200,000. Tables may overlap, so that
-#: a small file can claim any number of them.
-_MOST_PARTS = 1 << 22
+#: Attributes of shapes, ranges and rows of lines read of one file, together: HAProxy has some 800,000. Tables may
+#: overlap, so that a small file can claim any number of them.
+_MOST_PARTS = 1 << 23
 
 
 class DebugInfo:

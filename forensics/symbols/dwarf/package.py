@@ -89,15 +89,27 @@ class Package:
     def __init__(self, image: ElfImage) -> None:
         self.image = image
         self._sections: dict[str, bytes] = {}
+        self._slices: dict[tuple[str, int, int], bytes] = {}
+        self._handed = 0
         self.units = PackageIndex(self._whole(".debug_cu_index"))
         self.types = PackageIndex(self._whole(".debug_tu_index"))
 
     def section(self, name: str, parts: Parts) -> bytes:
-        """What the unit that owns ``parts`` sees of a section; b"" for one that it has no part of."""
+        """What the unit that owns ``parts`` sees of a section; b"" for one that it has no part of.
+
+        ValueError when more is handed out than parts that do not overlap can have.
+        """
+        whole = self._whole(f"{name}.dwo")
         if name not in _DIVIDED:
-            return self._whole(f"{name}.dwo")
-        offset, size = parts.get(name, (0, 0))
-        return self._whole(f"{name}.dwo")[offset : offset + size]
+            return whole
+        key = name, *parts.get(name, (0, 0))
+        data = self._slices.get(key)
+        if data is None:
+            data = self._slices[key] = whole[key[1] : key[1] + key[2]]
+            self._handed += len(data)
+            if self._handed > sum(len(section) for section in self._sections.values()):
+                raise ValueError(f"the parts of {self.image.path} overlap")
+        return data
 
     def _whole(self, name: str) -> bytes:
         data = self._sections.get(name)

@@ -26,6 +26,8 @@ _SHARED = frozenset((".debug_addr", ".debug_ranges"))
 
 #: Bytes of one .dwo file; HAProxy's have up to 0.3 MB. Each is read at once: hundreds of them need no descriptor each.
 _MAX_FILE = 1 << 28
+#: Bytes of all .dwo files of one program; HAProxy's have 11 MB.
+_MAX_FILES = 1 << 29
 
 
 def is_skeleton(top: Entry) -> bool:
@@ -108,6 +110,7 @@ class SplitFiles:
         self._info = info
         self._found: dict[int, Entry | Absence] = {}
         self._packages: list[Package] | None = None
+        self._read = 0
 
     def find(self, top: Entry) -> Entry | Absence:
         """The entry of the split unit whose skeleton begins with ``top``."""
@@ -126,7 +129,8 @@ class SplitFiles:
                 return body
         tried = []
         for path in _paths(self._info.image, top.text(AT_COMP_DIR), name):
-            image = _open(path)
+            image = _open(path, _MAX_FILES - self._read)
+            self._read += image.source.size if isinstance(image, ElfImage) else 0
             body = SplitInfo(image, top, None, {}).unit_with(identity) if isinstance(image, ElfImage) else None
             if body is not None:
                 return body
@@ -164,13 +168,14 @@ def _paths(image: DebugSections, directory: str, name: str) -> Iterator[str]:
     yield from (path for path in dict.fromkeys(paths) if os.path.isabs(path))
 
 
-def _open(path: str) -> ElfImage | Absence:
+def _open(path: str, most: int) -> ElfImage | Absence:
+    """The file at ``path``, copied to memory, if it has not more than ``most`` bytes."""
     if not os.path.isfile(path):
         return Absence(path, "not there")
     try:
         file = LocalFile(path)
         try:
-            if file.size > _MAX_FILE:
+            if file.size > min(_MAX_FILE, most):
                 return Absence(path, f"it has {file.size} bytes")
             return ElfImage(BytesInMemory(file.read(0, file.size), path))
         finally:

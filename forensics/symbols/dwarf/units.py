@@ -18,6 +18,9 @@ _WITH_SIGNATURE = frozenset((UT_TYPE, UT_SPLIT_TYPE))
 #: Units of one file; glibc's debug file has some 2,000.
 _MAX_UNITS = 1 << 18
 
+#: Bytes of one unit; HAProxy's have up to 0.2 MB, those of an optimised link of the whole some MB.
+_MAX_UNIT = 1 << 25
+
 _VERSIONS = range(2, 6)
 
 
@@ -63,7 +66,8 @@ def read_length(data: bytes, position: int) -> tuple[int, int, int]:
 def iter_units(data: bytes, *, types: bool = False) -> Iterator[Unit]:
     """The units of .debug_info, or of .debug_types (DWARF 4). ValueError for more than any program has.
 
-    Units of versions that are not known are left out; what follows a broken length is lost.
+    Units of versions that are not known, or too large to be read in time, are left out; what follows a broken
+    length is lost.
     """
     position, count = 0, 0
     while position + 12 <= len(data):
@@ -80,11 +84,11 @@ def iter_units(data: bytes, *, types: bool = False) -> Iterator[Unit]:
 
 
 def _read_header(data: bytes, offset: int, start: int, end: int, offset_size: int, types: bool) -> Unit | None:
-    """The header whose version stands at ``start``; None for a version that is not known, or a cut one."""
+    """The header whose version stands at ``start``; None for one that cannot be read."""
     code = "Q" if offset_size == 8 else "I"
     try:
         (version,) = struct.unpack_from("<H", data, start)
-        if version not in _VERSIONS:
+        if version not in _VERSIONS or end - start > _MAX_UNIT:
             return None
         if version >= 5:
             kind, _address_size, abbreviations = struct.unpack_from(f"<BB{code}", data, start + 2)

@@ -21,7 +21,7 @@ __attribute__((noinline)) int loops(int n)
 		else
 			sum -= twice(sum);
 	}
-	return sum;
+	return touch(sum);
 }
 
 int main(int argc, char **argv)

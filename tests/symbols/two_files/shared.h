@@ -21,4 +21,5 @@ static inline __attribute__((always_inline)) int four_times(int n)
 }
 
 int handle(struct connection *c, int n);
+int touch(int n);
 int close_it(struct connection *c);
