@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from forensics.absence import Absence
 from forensics.memory.random_access import RandomAccess
@@ -49,6 +49,15 @@ class Memory:
         if index >= 0 and address < self.segments[index].end:
             return self.segments[index]
         return Absence(f"memory at {address:#x}", "the process had nothing mapped there")
+
+    def segments_from(self, address: int) -> Iterator[Segment]:
+        """The segments by address, beginning with the one that holds ``address``, or the next one."""
+        index = max(bisect_right(self._starts, address) - 1, 0)
+        if index < len(self.segments) and self.segments[index].end <= address:
+            index += 1
+        while index < len(self.segments):
+            yield self.segments[index]
+            index += 1
 
     def read(self, address: int, size: int) -> bytes | Absence:
         """Exactly ``size`` bytes at ``address``, or why they are not there.

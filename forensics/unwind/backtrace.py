@@ -7,20 +7,19 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
-from forensics.elf.constants import MACHINES
 from forensics.elf.core import CoreDump
 from forensics.elf.module import VDSO, Module
-from forensics.errors import UnsupportedInput
+from forensics.elf.notes import ThreadStatus
 from forensics.memory.random_access import RandomAccess
 from forensics.names import plain_name
 from forensics.symbols.find import ModuleFiles, Places, find_files, vdso_bytes
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.site import Call
-from forensics.unwind.architecture import ARCHITECTURES, Architecture
+from forensics.unwind.architecture import Architecture, architecture_for
 from forensics.unwind.frame import Frame, ThreadStack
 from forensics.unwind.rule import UnwindRow
 from forensics.unwind.tables import ModuleRows
-from forensics.unwind.walk import Step, walk
+from forensics.unwind.walk import Step, Walk, walk
 
 if TYPE_CHECKING:
     from forensics.symbols.dwarf.call_sites import CallSite
@@ -72,6 +71,24 @@ class Process:
         """How to unwind from ``address`` of the process."""
         module = self.module_at(address)
         return module if isinstance(module, Absence) else self.rows(module).row(address - module.base)
+
+    def code(self, address: int, size: int) -> bytes | Absence:
+        """The bytes of code at ``address``: of the module's file, else of the core."""
+        module = self.module_at(address)
+        image = None if isinstance(module, Absence) else self.symbols(module).files.image
+        if image is not None and isinstance(module, Module):
+            found = image.read(address - module.base, size)
+            if isinstance(found, bytes):
+                return found
+        return self.core.memory.read(address, size)
+
+    def function_at(self, address: int) -> tuple[str, int]:
+        """Name (without the suffix of clones) and start of the function at ``address``; ("", 0) for none known."""
+        module = self.module_at(address)
+        if isinstance(module, Absence):
+            return "", 0
+        site = self.symbols(module).site(address - module.base)
+        return (plain_name(site.symbol), site.start + module.base) if site.symbol else ("", 0)
 
     def is_main(self, address: int) -> bool:
         """Whether ``address`` lies in the executable's ``main()``."""
@@ -136,15 +153,16 @@ class Process:
 
 
 def architecture_of(core: CoreDump) -> Architecture:
-    """The processor of ``core``. UnsupportedInput when its stacks cannot be unwound."""
-    found = ARCHITECTURES.get(core.machine)
-    if found is None:
-        name = MACHINES.get(core.machine, f"machine {core.machine}")
-        raise UnsupportedInput(
-            f"`{core.path}` is a core of {name}, and this version unwinds x86-64 only",
-            "triage its log instead, or paste gdb's `thread apply all bt` into a file and triage that",
-        )
-    return found
+    """The processor of ``core``."""
+    layout = core.layout
+    found = architecture_for(core.machine, bits=layout.bits, big_endian=layout.big_endian)
+    if not found.unwindable or found.link < 0:
+        return found
+    if core.code_mask:
+        return found.with_code_mask(~core.code_mask & (1 << 55) - 1)
+    # User space has 48 bits of address; 52 where a process asked for them (arm64's Documentation, memory.rst).
+    wide = bool(core.memory.segments) and core.memory.segments[-1].end > 1 << 48
+    return found.with_code_mask((1 << 52) - 1) if wide else found
 
 
 def backtraces(process: Process) -> tuple[ThreadStack, ...]:
@@ -153,12 +171,29 @@ def backtraces(process: Process) -> tuple[ThreadStack, ...]:
     numbers = thread_numbers(core)
     stacks = []
     for place, thread in enumerate(core.threads):
-        registers = process.architecture.registers(thread.registers)
-        walked = walk(registers, process.architecture, core.memory, process.row, process.is_main)
+        walked = _walk(process, thread)
         frames = tuple(_frames(process, walked.steps))
         crashed = place == 0 and core.signal is not None
         stacks.append(ThreadStack(thread.lwp, numbers[thread.lwp], crashed, frames, walked.stop))
     return tuple(stacks)
+
+
+def _walk(process: Process, thread: ThreadStatus) -> Walk:
+    architecture = process.architecture
+    registers = architecture.registers(thread.registers)
+    if architecture.unwindable:
+        return walk(
+            registers,
+            architecture,
+            process.core.memory,
+            process.row,
+            process.is_main,
+            process.code,
+            process.function_at,
+        )
+    pc = registers.get(architecture.pc)
+    steps = () if pc is None else (Step(pc, pc, registers.get(architecture.sp, 0), "context", False),)
+    return Walk(steps, f"stacks of {architecture.name} are not unwound here: `gdb-multiarch EXECUTABLE CORE` does")
 
 
 def thread_numbers(core: CoreDump) -> dict[int, int]:
@@ -196,7 +231,8 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
     """The frames of one step: inlined calls first, then the function they were inlined into."""
     module = process.module_at(step.lookup)
     if isinstance(module, Absence):
-        yield Frame(index, step.pc, "", "", 0, "", 0, "", False, step.trust, "no_module")
+        name, status = (SIGNAL_HANDLER, "signal_handler") if step.signal else ("", "no_module")
+        yield Frame(index, step.pc, name, "", 0, "", 0, "", False, step.trust, status)
         return
     symbols = process.symbols(module)
     site = symbols.site(step.lookup - module.base)

@@ -16,7 +16,7 @@ KINDS = Path(__file__).with_name("kinds.py")
 
 _THREAD = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ )?\(?LWP (\d+)\)?")
 _FRAME = re.compile(
-    r"^#(?P<index>\d+)\s+(?:(?P<pc>0x[0-9a-f]+) in )?"
+    r"^#(?P<index>\d+)\s+(?:(?P<pc>0x[0-9a-f]+) (?:\[PAC\] )?in )?"
     r"(?P<function><signal handler called>|\?\?|[^\s(]+)(?: \(.*?\))?(?: at (?P<file>\S+):(?P<line>\d+)| from \S+)?$"
 )
 _KIND = re.compile(r"^KIND (\d+) (\S+) (0x[0-9a-f]+)$")
