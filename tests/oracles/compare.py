@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from forensics.elf.core import read_core
-from forensics.elf.module import Module
 from forensics.memory.open import open_bytes
 from forensics.names import plain_name
 from forensics.symbols.find import Places
@@ -30,10 +28,7 @@ def differences(core: Path, executable: Path, sysroot: Path | None = None) -> li
     names none, a name of ours must come from a symbol table.
     """
     process = Process(read_core(open_bytes(str(core))), Places(executable=str(executable), sysroot=str(sysroot or "")))
-    foreign = process.architecture.name != platform.machine().replace("_", "-")
-    main = process.core.main_module
-    base = main.base if foreign and not process.core.files and isinstance(main, Module) else 0
-    expected = gdb.backtraces(core, executable, sysroot=sysroot, foreign=foreign, base=base)
+    expected = gdb.backtraces(core, executable, sysroot=sysroot)
     ours = backtraces(process)
     found = [] if expected else ["gdb printed no backtrace"]
     for stack in ours:

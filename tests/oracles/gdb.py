@@ -12,7 +12,21 @@ from tests.oracles.guest import Loaded, is_arm64, loaded_files
 
 GDB = shutil.which("gdb")
 MULTIARCH = shutil.which("gdb-multiarch")
-KINDS = Path(__file__).with_name("kinds.py")
+
+#: For gdb's own Python: one line a frame, ``KIND <lwp> <NORMAL|INLINE|TAILCALL|SIGTRAMP|...> <pc>``, innermost
+#: first: its kind, and its program counter, which gdb's text leaves out at times.
+KINDS = """
+names = {value: name[:-6] for name, value in vars(gdb).items() if name.endswith("_FRAME")}
+for thread in gdb.selected_inferior().threads():
+    thread.switch()
+    frame = gdb.newest_frame()
+    while frame is not None:
+        print("KIND", thread.ptid[1], names.get(frame.type(), "?"), hex(frame.pc()))
+        try:
+            frame = frame.older()
+        except gdb.error:
+            break
+"""
 
 _THREAD = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ )?\(?LWP (\d+)\)?")
 _FRAME = re.compile(
@@ -49,7 +63,7 @@ def backtraces(core: Path, executable: Path, *, sysroot: Path | None = None) -> 
     settings = ("set width 0", "set confirm off", "set debuginfod enabled off", "set print frame-arguments none",
                 f"set sysroot {sysroot}" if sysroot else "set auto-load safe-path /")  # fmt: skip
     options = [word for setting in settings for word in ("-iex", setting)]
-    commands = ["-ex", "thread apply all bt", "-ex", f"source {KINDS}"]
+    commands = ["-ex", "thread apply all bt", "-ex", f"python exec({KINDS!r})"]
     command = [program, "-nx", "-batch", *options, *subject, *commands]
     if subject[0] == str(executable):  # files come last, commands run after they were read
         command = [program, "-nx", "-batch", *options, *commands, *subject]

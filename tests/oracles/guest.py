@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.segments import NoteSegment
 
 EM_AARCH64 = 183
 AT_PHDR, AT_BASE = 3, 7
@@ -57,6 +58,7 @@ class _Memory:
 def _auxiliary(core: ELFFile) -> dict[int, int]:
     """The auxiliary vector."""
     for segment in core.iter_segments("PT_NOTE"):
+        assert isinstance(segment, NoteSegment)
         for note in segment.iter_notes():
             if note["n_type"] == "NT_AUXV":
                 data = note["n_descdata"]
