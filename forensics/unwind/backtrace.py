@@ -51,6 +51,8 @@ class Process:
         found = self._symbols.get(module.start)
         if found is None:
             files = find_files(module, self._places, self._image_in_memory(module))
+            if files.image is None and files.pack is None and module.path != VDSO:
+                self._use_memory(files)
             found = self._symbols[module.start] = ModuleSymbols(files)
         return found
 
@@ -59,6 +61,15 @@ class Process:
             return None
         data = self.core.memory.read(module.start, module.end - module.start)
         return vdso_bytes(data) if isinstance(data, bytes) else None
+
+    def _use_memory(self, files: ModuleFiles) -> None:
+        """Where no file was found, the pages of the image that the core holds."""
+        from forensics.elf.mapped import mapped_image
+
+        image = mapped_image(self.core.memory, files.module)
+        if not isinstance(image, Absence):
+            files.image = image
+            files.tried.append("memory of the core: it holds pages of the image, which are used")
 
     def rows(self, module: Module) -> ModuleRows:
         """The call frame rows of ``module``."""
@@ -107,7 +118,10 @@ class Process:
         caller, running = self.module_at(return_pc - 1), self.module_at(callee)
         if isinstance(caller, Absence) or isinstance(running, Absence):
             return []
-        kept = self.symbols(running).records.records("tail_calls")
+        symbols = self.symbols(running)
+        if symbols.from_core:
+            return []
+        kept = symbols.records.records("tail_calls")
         key = (
             f"{callee - running.base:x} {caller.build_id if caller is not running else ''} {return_pc - caller.base:x}"
         )

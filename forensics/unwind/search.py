@@ -14,6 +14,7 @@ from forensics.memory.process import Memory
 from forensics.record import record
 from forensics.unwind.architecture import Architecture
 from forensics.unwind.call import Call, CodeReader, call_before, is_code
+from forensics.unwind.trampoline import CODE_SIZE, trampoline_row
 
 #: How far above the stack pointer the next return address may lie (bytes), and how many candidates are looked at.
 SCAN_BYTES = 64 << 10
@@ -68,9 +69,23 @@ class Surroundings:
         target, _start = self.function_at(call.target) if call.target else ("", 0)
         return not target or target == self.function_at(running)[0]
 
+    def called_by_name(self, address: int, running: int) -> bool:
+        """Whether the call before ``address`` is one of the very function that holds ``running``."""
+        call = self._call(address)
+        name = self.function_at(running)[0]
+        return isinstance(call, Call) and bool(call.target and name) and self.function_at(call.target)[0] == name
+
+    def after_handler(self, address: int) -> bool:
+        """Whether ``address`` is where a signal handler returns to."""
+        code = self.code(address, CODE_SIZE)
+        return isinstance(code, bytes) and trampoline_row(self.architecture, code) is not None
+
     def _call(self, address: int) -> Call | Absence | None:
         if not is_code(self.memory, address):
             return None
+        # The kernel, which calls signal handlers, leaves no call before the address that they return to.
+        if self.after_handler(address):
+            return Call(0)
         return call_before(self.architecture, address, self.code, self.memory)
 
 
@@ -91,7 +106,9 @@ def _by_code_x86(around: Surroundings, registers: Registers) -> Registers | None
         return _returned(around, registers, sp + 8, {around.architecture.fp: sp})
     if code.removeprefix(_ENDBR64).startswith(_STARTS_X86) or code.startswith(_ENDBR64):
         return _returned(around, registers, sp, {})
-    return None
+    top = around.memory.word(sp)
+    leaf = isinstance(top, int) and around.called_by_name(top, pc)
+    return _returned(around, registers, sp, {}) if leaf else None
 
 
 def _returned(around: Surroundings, registers: Registers, at: int, saved: dict[int, int]) -> Registers | None:
@@ -154,9 +171,28 @@ def by_frame_pointer(around: Surroundings, registers: Registers) -> Registers | 
     leads_on = frame < saved if saved else around.proven(caller)
     if not sp <= frame or not leads_on or frame - sp > _LARGEST_FRAME or not around.believed(caller):
         return None
-    # On aarch64 the record stands at the bottom of its frame: the caller's own tells where its stack pointer was.
-    above = saved if architecture.link >= 0 and saved else frame + 16
+    above = _stack_above(around, frame + 16, saved, caller) if architecture.link >= 0 else frame + 16
     return {architecture.fp: saved, architecture.sp: above, architecture.pc: caller}
+
+
+def _stack_above(around: Surroundings, at: int, frame: int, caller: int) -> int:
+    """The stack pointer of ``caller`` on aarch64, whose record is at ``frame`` and whose callee's ended at ``at``.
+
+    Compilers put the record at the bottom of the frame. Above a signal handler stands the kernel's
+    rt_sigframe: uc_link, which is 0, at 136, the interrupted sp, pc and pstate from 560 on, its record behind it.
+    """
+    if not around.after_handler(caller):
+        return frame or at
+    for place in range(at + 15 & -16, min(frame, at + SCAN_BYTES), 16):
+        link, rest = around.memory.word(place + 136), around.memory.read(place + 560, 24)
+        if isinstance(link, Absence) or isinstance(rest, Absence):
+            break
+        sp, pc, state = struct.unpack("<3Q", rest)
+        # The state of a user's process is a word whose lowest bits, the exception level, are 0.
+        sound = sp % 16 == 0 and pc % 4 == 0 and state < 1 << 32 and state & 15 == 0
+        if link == 0 and sound and is_code(around.memory, pc):
+            return place
+    return frame or at
 
 
 def by_scan(around: Surroundings, registers: Registers) -> Registers | None:
@@ -190,5 +226,6 @@ def _after_scan(around: Surroundings, registers: Registers, at: int, caller: int
     if architecture.link >= 0:
         record_frame = around.memory.word(at - 8)
         if isinstance(record_frame, int) and at < record_frame <= at + _LARGEST_FRAME:
-            return found | {architecture.fp: record_frame, architecture.sp: record_frame}
+            above = _stack_above(around, at + 8, record_frame, caller)
+            return found | {architecture.fp: record_frame, architecture.sp: above}
     return found | ({architecture.fp: frame} if frame > at else {})

@@ -174,7 +174,7 @@ class _Walker:
         if above <= sp and not shares:
             return Absence("caller", "the stack does not grow any more: the frame is damaged")
         caller = found[self.architecture.pc]
-        if self.doubt and not self._trampoline(caller) and not self._surroundings().believed(caller):
+        if self.doubt and not self._surroundings().believed(caller):
             return Absence("caller", "what was found by searching the stack leads nowhere")
         return found
 
