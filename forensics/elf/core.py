@@ -41,6 +41,9 @@ from forensics.record import open_record, record
 #: Notes of a core with 1,024 threads take some 3 MB, the file table of a huge process as much again.
 MAX_NOTES = 64 << 20
 
+#: The subject of the gap of a core without threads.
+NO_THREADS = "threads of the core"
+
 
 @record
 class CoreDump:
@@ -132,7 +135,7 @@ def _no_thread(source: RandomAccess, machine: int, *, known: bool) -> Absence:
 
     remedy = "supply the complete core; `coredumpctl info` tells whether the collector cut it (ProcessSizeMax)"
     if known:
-        return Absence("threads of the core", "it holds no thread: its notes are missing or cut", remedy)
+        return Absence(NO_THREADS, "it holds no thread: its notes are missing or cut", remedy)
     raise MalformedInput(
         f"`{source.name}` holds no thread: its notes are missing or cut"
         f" (it has {source.size} bytes, {MACHINES.get(machine, 'unknown machine')})",

@@ -18,6 +18,8 @@ from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
 
 _NOT_READ = Absence("counters of checks", "they were not read")
+#: The stack of a core that holds no thread.
+NOBODY = ThreadStack(0, 0, False, (), "the core holds no thread")
 
 
 @record
@@ -37,14 +39,15 @@ class CoreWitness:
 
     @property
     def crashed(self) -> ThreadStack:
-        """The thread that died; for a living process the first one."""
-        return self.stacks[0]
+        """The thread that died; for a living process the first one; one without frames if the core has none."""
+        return self.stacks[0] if self.stacks else NOBODY
 
 
 def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
     """Everything about the core that several collectors need."""
     counters = read_counters(process)
-    return CoreWitness(process, stacks, find_release(process), decide(process, stacks[0], counters), counters)
+    death = decide(process, stacks[0] if stacks else NOBODY, counters)
+    return CoreWitness(process, stacks, find_release(process), death, counters)
 
 
 #: A collector yields what it found.
@@ -61,13 +64,16 @@ def collect_process(witness: CoreWitness) -> Iterator[Fact | Absence]:
     core = witness.process.core
     if core.process is not None:
         yield Fact("process.pid", core.process.pid, Source(witness.path, "NT_PRPSINFO"))
-    yield Fact("process.threads", len(core.threads), Source(witness.path, "NT_PRSTATUS"))
+    if core.threads:
+        yield Fact("process.threads", len(core.threads), Source(witness.path, "NT_PRSTATUS"))
 
 
 def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """How it died, and where."""
     death, signal, thread = witness.death, witness.process.core.signal, witness.crashed
     where = Source(witness.path, death.evidence, thread=thread.lwp, frame=0)
+    if not witness.process.core.threads:
+        yield Absence("crash.kind", NOBODY.stop, "the complete core; or the log of the worker")
     if signal is None:
         return
     if death.kind == "unknown":
@@ -112,6 +118,8 @@ def _no_stack(witness: CoreWitness) -> Absence:
     if core.truncation is not None and len(witness.crashed.frames) < 3:
         remedy = next((gap.remedy for gap in core.gaps if gap.subject.startswith("end of")), "the complete core")
         return Absence("stack", "the core is cut: the stack of the crashed thread is lost", remedy)
+    if not witness.process.architecture.unwindable:
+        return Absence("stack", witness.crashed.stop, "gdb's `thread apply all bt`, pasted into a file beside the core")
     return Absence("stack", "no frame of the crashed thread has a name", "the executable that ran: `--exe`")
 
 

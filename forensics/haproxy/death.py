@@ -67,6 +67,8 @@ class Death:
 def decide(process: Process, stack: ThreadStack, counters: Counters | Absence | None = None) -> Death:
     """How the process died whose crashed thread has ``stack``; ``counters`` are those of its checks."""
     signal = process.core.signal
+    if not process.core.threads:
+        return Death("unknown", explanation=stack.stop, evidence="no NT_PRSTATUS in the core")
     if signal is None:
         return Death("unknown", explanation="the process had not crashed: no signal is recorded in the core",
                      evidence="no fatal signal in NT_PRSTATUS")  # fmt: skip
@@ -221,7 +223,8 @@ def _fault(process: Process) -> str:
 
 def _below_stack(process: Process, address: int) -> bool:
     """Whether the address lies right below the stack that the crashed thread was using."""
-    registers = process.architecture.registers(process.core.threads[0].registers)
+    threads = process.core.threads
+    registers = process.architecture.registers(threads[0].registers) if threads else {}
     sp = registers.get(process.architecture.sp, 0)
     segment = process.core.memory.find(sp)
     return not isinstance(segment, Absence) and abs(address - sp) < 65536 and address < segment.address + 4096

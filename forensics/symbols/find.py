@@ -86,7 +86,7 @@ def _image_paths(module: Module, places: Places) -> Iterator[tuple[str, str, boo
     deleted = ", deleted while it ran" if module.deleted else ""
     if places.sysroot:
         # As in gdb: who names another host's root does not mean this host's files.
-        yield os.path.join(places.sysroot, module.path.lstrip("/")), f"--sysroot{deleted}", False
+        yield os.path.join(places.sysroot, module.path.lstrip("/")), f"--sysroot{deleted}", True
     else:
         yield module.path, f"path in the core{deleted}", False
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.elf.image import ElfImage
-from forensics.elf.mapped import MappedImage
-from forensics.elf.module import VDSO
+from forensics.elf.module import VDSO, Window
 from forensics.names import plain_name
 from forensics.symbols.find import ModuleFiles
 from forensics.symbols.memo import BuildRecords
@@ -26,15 +25,20 @@ class ModuleSymbols:
     """Names, lines, assertions and layouts of one module; addresses are the image's own.
 
     Answers are kept in the store by build-id, so that a second core of the same
-    build opens none of the files.
+    build opens none of the files. ``from_core`` says that the image is the core's own memory (the vdso,
+    or a module whose file is missing): it has no DWARF, and nothing of it is kept.
     """
 
     def __init__(self, files: ModuleFiles) -> None:
         self.files = files
         build_id = files.module.build_id
         # What a core says of its own code is not kept: the next core of that build must not have to believe it.
-        claimed = files.module.path == VDSO or isinstance(files.image, MappedImage)
-        self.records = BuildRecords(build_id if isinstance(build_id, str) and not claimed else "", files.identity)
+        self.from_core = files.module.path == VDSO or (
+            files.image is not None and isinstance(files.image.source, Window)
+        )
+        self.records = BuildRecords(
+            build_id if isinstance(build_id, str) and not self.from_core else "", files.identity
+        )
         self._sites = self.records.records("sites")
         self._table: SymbolTable | None = None
         self._dwarf: DwarfLines | Absence | None = None

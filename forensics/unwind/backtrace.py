@@ -141,7 +141,10 @@ class Process:
         caller, running = self.module_at(return_pc - 1), self.module_at(callee)
         if isinstance(caller, Absence) or isinstance(running, Absence):
             return []
-        kept = self.symbols(running).records.records("tail_calls")
+        symbols = self.symbols(running)
+        if symbols.from_core:
+            return []
+        kept = symbols.records.records("tail_calls")
         key = (
             f"{callee - running.base:x} {caller.build_id if caller is not running else ''} {return_pc - caller.base:x}"
         )
