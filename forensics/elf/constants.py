@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 MAGIC = b"\x7fELF"
-CLASS_64 = 2
-LITTLE_ENDIAN = 1
+CLASS_32, CLASS_64 = 1, 2
+LITTLE_ENDIAN, BIG_ENDIAN = 1, 2
 ET_EXEC, ET_DYN, ET_CORE = 2, 3, 4
-EM_X86_64, EM_AARCH64 = 62, 183
+EM_386, EM_MIPS, EM_PPC64, EM_S390, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV, EM_LOONGARCH = (
+    3,
+    8,
+    21,
+    22,
+    40,
+    62,
+    183,
+    243,
+    258,
+)
 
 #: Machines that cores come from, for messages.
 MACHINES = {
-    3: "32-bit x86",
-    8: "MIPS",
+    EM_386: "32-bit x86",
+    EM_MIPS: "MIPS",
     20: "PowerPC",
-    21: "64-bit PowerPC",
-    22: "S/390",
-    40: "32-bit ARM",
+    EM_PPC64: "64-bit PowerPC",
+    EM_S390: "S/390",
+    EM_ARM: "32-bit ARM",
     EM_X86_64: "x86-64",
     EM_AARCH64: "aarch64",
-    243: "RISC-V",
-    258: "LoongArch",
+    EM_RISCV: "RISC-V",
+    EM_LOONGARCH: "LoongArch",
 }
 
-PT_LOAD, PT_NOTE = 1, 4
+PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE, PT_PHDR = 1, 2, 3, 4, 6
 PT_GNU_EH_FRAME = 0x6474E550
 PF_X, PF_W = 1, 2
 #: e_phnum when the real number stands in sh_info of section 0 (more than 65,534 segments).
@@ -35,9 +45,15 @@ STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_GNU_IFUNC = 0, 1, 2, 10
 
 NT_PRSTATUS, NT_PRPSINFO, NT_AUXV = 1, 3, 6
 NT_SIGINFO, NT_FILE = 0x53494749, 0x46494C45
+#: Owner LINUX: struct user_pac_mask (arm64's asm/ptrace.h), the bits of pointers that hold authentication codes.
+NT_ARM_PAC_MASK = 0x406
 NT_GNU_BUILD_ID = 3
 
-AT_PHDR, AT_ENTRY, AT_EXECFN, AT_SYSINFO_EHDR = 3, 9, 31, 33
+#: Tags of PT_DYNAMIC (gABI, figure 5-10; the hash is GNU's).
+DT_NULL, DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SONAME, DT_DEBUG = 0, 4, 5, 6, 10, 14, 21
+DT_GNU_HASH = 0x6FFFFEF5
+
+AT_PHDR, AT_PHENT, AT_PHNUM, AT_ENTRY, AT_EXECFN, AT_SYSINFO_EHDR = 3, 4, 5, 9, 31, 33
 
 #: Linux signal numbers (x86 and ARM).
 SIGNALS = {

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.absence import Absence
 from forensics.elf.constants import (
     AT_SYSINFO_EHDR,
     ET_CORE,
-    MACHINES,
+    NT_ARM_PAC_MASK,
     NT_AUXV,
     NT_FILE,
     NT_PRPSINFO,
@@ -19,7 +17,7 @@ from forensics.elf.constants import (
     PT_LOAD,
     PT_NOTE,
 )
-from forensics.elf.header import ProgramHeader, read_header, read_segments
+from forensics.elf.header import LP64, Layout, ProgramHeader, read_header, read_segments
 from forensics.elf.module import Module, find_modules, vdso_module
 from forensics.elf.notes import (
     MappedFile,
@@ -28,27 +26,23 @@ from forensics.elf.notes import (
     ThreadStatus,
     iter_notes,
     parse_auxv,
+    parse_code_mask,
     parse_files,
     parse_process,
     parse_siginfo,
     parse_thread,
 )
+from forensics.elf.truncation import Truncation, explain_truncation, find_truncation, stack_word
 from forensics.errors import MalformedInput
 from forensics.memory.process import Memory, Segment
 from forensics.memory.random_access import RandomAccess
-from forensics.record import record
+from forensics.record import open_record, record
 
 #: Notes of a core with 1,024 threads take some 3 MB, the file table of a huge process as much again.
 MAX_NOTES = 64 << 20
 
-
-@record
-class Truncation:
-    """How much of the file is missing, computed from the program headers (bytes)."""
-
-    missing_bytes: int
-    expected_bytes: int
-    lost: str
+#: The subject of the gap of a core without threads.
+NO_THREADS = "threads of the core"
 
 
 @record
@@ -57,7 +51,9 @@ class CoreDump:
 
     ``threads`` stand in the order of the file; Linux writes the thread that
     caused the dump first. ``signal`` is None when nothing killed the process
-    (a core made by gcore). ``modules`` are sorted by address.
+    (a core made by gcore). ``modules`` are sorted by address. A core that was
+    cut before its notes has no thread, and ``gaps`` says so. ``code_mask`` are the bits
+    of a code address that hold an authentication code (aarch64; 0: not told).
     """
 
     path: str
@@ -71,6 +67,8 @@ class CoreDump:
     memory: Memory
     truncation: Truncation | None
     gaps: tuple[Absence, ...]
+    layout: Layout = LP64
+    code_mask: int = 0
 
     @property
     def main_module(self) -> Module | Absence:
@@ -81,7 +79,7 @@ class CoreDump:
         return Absence("executable", "the core lists no mapped file (NT_FILE)", "the executable, with `--exe`")
 
 
-@dataclass(slots=True)
+@open_record
 class _Notes:
     """What the notes said, while they are read."""
 
@@ -90,42 +88,59 @@ class _Notes:
     process: ProcessInfo | None = None
     auxv: dict[int, int] | None = None
     files: tuple[MappedFile, ...] = ()
+    code_mask: int = 0
 
 
 def read_core(source: RandomAccess) -> CoreDump:
-    """Read the core that ``source`` holds.
+    """Read the core that ``source`` holds, of any machine.
 
-    Raises MalformedInput when it is no core or holds no thread, UnsupportedInput
-    for machines that cannot be read.
+    Raises MalformedInput when it is no core, or holds neither a thread nor a module.
     """
-    header = read_header(source)
+    header = read_header(source, any_layout=True)
     if header.type != ET_CORE:
         raise MalformedInput(
             f"`{source.name}` is an ELF file, but not a core", "give an executable with `--exe`, and the core beside it"
         )
     headers = read_segments(source, header)
     gaps = _gaps(source, header.segments, headers)
-    notes = _read_notes(source, headers)
-    if not notes.threads:
-        raise MalformedInput(
-            f"`{source.name}` holds no thread: its notes are missing or cut"
-            f" (it has {source.size} bytes, {MACHINES.get(header.machine, 'unknown machine')})",
-            "supply the complete core; `coredumpctl info` tells whether the collector cut it (ProcessSizeMax)",
-        )
+    notes = _read_notes(source, headers, header.layout)
     memory = Memory(source, (_segment(one) for one in headers if one.type == PT_LOAD))
     auxv = notes.auxv or {}
-    modules = find_modules(notes.files, memory, auxv)
-    if AT_SYSINFO_EHDR in auxv:
-        modules = tuple(sorted((*modules, *vdso_module(memory, auxv[AT_SYSINFO_EHDR])), key=lambda one: one.start))
-    truncation = _truncation(source, headers)
+    modules = _modules(notes, memory, auxv)
+    if not notes.threads:
+        gaps.append(_no_thread(source, header.machine, known=bool(modules)))
+    signal = _fatal(notes)
+    word = stack_word(header.machine)
+    truncation = find_truncation(source, headers, notes.threads, modules, word, signal is not None)
     if truncation is not None:
-        gaps.append(_cut(source.name, truncation))
+        gaps.append(explain_truncation(source.name, truncation))
     if notes.signal is None:
         gaps.append(Absence("signal information", "the core has no NT_SIGINFO", "a core written by the kernel"))
     return CoreDump(
-        source.name, header.machine, tuple(notes.threads), _fatal(notes), notes.process, auxv, notes.files,
-        modules, memory, truncation, tuple(gaps),
+        source.name, header.machine, tuple(notes.threads), signal, notes.process, auxv, notes.files,
+        modules, memory, truncation, tuple(gaps), header.layout, notes.code_mask,
     )  # fmt: skip
+
+
+def _modules(notes: _Notes, memory: Memory, auxv: dict[int, int]) -> tuple[Module, ...]:
+    modules = find_modules(notes.files, memory, auxv)
+    if AT_SYSINFO_EHDR not in auxv:
+        return modules
+    return tuple(sorted((*modules, *vdso_module(memory, auxv[AT_SYSINFO_EHDR])), key=lambda one: one.start))
+
+
+def _no_thread(source: RandomAccess, machine: int, *, known: bool) -> Absence:
+    """The gap of a core without threads; MalformedInput when nothing else is ``known`` either."""
+    from forensics.elf.constants import MACHINES
+
+    remedy = "supply the complete core; `coredumpctl info` tells whether the collector cut it (ProcessSizeMax)"
+    if known:
+        return Absence(NO_THREADS, "it holds no thread: its notes are missing or cut", remedy)
+    raise MalformedInput(
+        f"`{source.name}` holds no thread: its notes are missing or cut"
+        f" (it has {source.size} bytes, {MACHINES.get(machine, 'unknown machine')})",
+        remedy,
+    )
 
 
 def _segment(header: ProgramHeader) -> Segment:
@@ -141,29 +156,31 @@ def _gaps(source: RandomAccess, claimed: int, headers: tuple[ProgramHeader, ...]
     return gaps
 
 
-def _read_notes(source: RandomAccess, headers: tuple[ProgramHeader, ...]) -> _Notes:
+def _read_notes(source: RandomAccess, headers: tuple[ProgramHeader, ...], layout: Layout) -> _Notes:
     found, left = _Notes([]), MAX_NOTES
     for header in headers:
         if header.type == PT_NOTE and left > 0:
-            _collect(found, source.read(header.offset, min(header.file_size, left)))
+            _collect(found, source.read(header.offset, min(header.file_size, left)), layout)
             left -= header.file_size
     return found
 
 
-def _collect(found: _Notes, data: bytes) -> None:
-    for note in iter_notes(data):
+def _collect(found: _Notes, data: bytes, layout: Layout) -> None:
+    for note in iter_notes(data, layout):
         if note.type == NT_PRSTATUS and note.owner == b"CORE":
-            thread = parse_thread(note.descriptor)
+            thread = parse_thread(note.descriptor, layout)
             if thread:
                 found.threads.append(thread)
         elif note.type == NT_SIGINFO and found.signal is None:
-            found.signal = parse_siginfo(note.descriptor)
+            found.signal = parse_siginfo(note.descriptor, layout)
         elif note.type == NT_FILE and note.owner == b"CORE":
-            found.files = parse_files(note.descriptor)
+            found.files = parse_files(note.descriptor, layout)
         elif note.type == NT_PRPSINFO and note.owner == b"CORE":
-            found.process = parse_process(note.descriptor)
+            found.process = parse_process(note.descriptor, layout)
         elif note.type == NT_AUXV and note.owner == b"CORE":
-            found.auxv = parse_auxv(note.descriptor)
+            found.auxv = parse_auxv(note.descriptor, layout)
+        elif note.type == NT_ARM_PAC_MASK and note.owner == b"LINUX" and not found.code_mask:
+            found.code_mask = parse_code_mask(note.descriptor)
 
 
 def _fatal(notes: _Notes) -> SignalInfo | None:
@@ -172,28 +189,11 @@ def _fatal(notes: _Notes) -> SignalInfo | None:
     gcore writes pr_cursig 0 for a process that nothing killed, or the stop that
     gdb itself had caused (SIGSTOP, SIGTRAP); neither ends a process with a core.
     """
+    if not notes.threads:
+        return notes.signal
     current = notes.threads[0].signal
     if current in (0, 5, 19):
         return None
     if notes.signal is not None and notes.signal.number == current:
         return notes.signal
     return SignalInfo(current, 0, None, None) if notes.signal is None else notes.signal
-
-
-def _cut(name: str, truncation: Truncation) -> Absence:
-    return Absence(
-        f"end of `{name}`",
-        f"{truncation.missing_bytes} of {truncation.expected_bytes} bytes are missing: {truncation.lost}",
-        "the complete core: raise `ProcessSizeMax` and `ExternalSizeMax` in coredump.conf, or `ulimit -c`,"
-        f" to at least {truncation.expected_bytes >> 20} MiB, and see that the disk has room",
-    )
-
-
-def _truncation(source: RandomAccess, headers: tuple[ProgramHeader, ...]) -> Truncation | None:
-    expected = max((one.offset + one.file_size for one in headers), default=0)
-    if expected <= source.size:
-        return None
-    lost = [one for one in headers if one.type == PT_LOAD and one.offset + one.file_size > source.size]
-    first = min((one.address for one in lost), default=0)
-    where = f"{len(lost)} of {len(headers)} segments are incomplete, from address {first:#x} on" if lost else ""
-    return Truncation(expected - source.size, expected, where)

@@ -44,6 +44,17 @@ def read_sleb128(data: bytes, position: int) -> tuple[int, int]:
             raise ValueError("a number without end")
 
 
+def sleb128(value: int) -> bytes:
+    """``value`` as a signed LEB128."""
+    written = bytearray()
+    while True:
+        byte, value = value & 0x7F, value >> 7
+        if value == (-1 if byte & 0x40 else 0):
+            written.append(byte)
+            return bytes(written)
+        written.append(byte | 0x80)
+
+
 def read_pointer(data: bytes, position: int, encoding: int, address: int, data_base: int = 0) -> tuple[int, int]:
     """A pointer in ``encoding`` (DW_EH_PE_*), and the position after it.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from forensics.absence import Absence
-from forensics.elf.constants import AT_ENTRY, AT_PHDR, MAGIC, PT_LOAD, PT_NOTE
-from forensics.elf.header import read_header, read_segments
+from forensics.elf.constants import AT_ENTRY, AT_PHDR, MAGIC, PT_INTERP, PT_LOAD, PT_NOTE
+from forensics.elf.header import ProgramHeader, read_header, read_segments
 from forensics.elf.notes import MappedFile, build_id_of
 from forensics.errors import InputError
 from forensics.memory.process import Memory
@@ -17,6 +17,9 @@ VDSO = "linux-vdso"
 
 #: The kernel marks the path of a mapped file that was unlinked, as package upgrades do.
 DELETED = " (deleted)"
+
+#: Below this, only executables that were linked for a fixed address lie.
+FIXED_BELOW = 1 << 32
 
 #: Program headers of an image: some 15. More are a lie, which a core could repeat for thousands of files.
 _MOST_SEGMENTS = 256
@@ -46,7 +49,9 @@ class Module:
 
 
 def find_modules(files: tuple[MappedFile, ...], memory: Memory, auxv: dict[int, int]) -> tuple[Module, ...]:
-    """The ELF images among the mapped files, sorted by address."""
+    """The ELF images among the mapped files, sorted by address; without such a table, those found in memory."""
+    if not files:
+        return _unlisted_modules(memory, auxv)
     inside_main = auxv.get(AT_PHDR) or auxv.get(AT_ENTRY) or 0
     modules = []
     for path, mappings in _by_path(files):
@@ -56,6 +61,27 @@ def find_modules(files: tuple[MappedFile, ...], memory: Memory, auxv: dict[int, 
     if modules and not any(one.main for one in modules):
         modules[0] = _as_main(modules[0])
     return tuple(sorted(modules, key=lambda one: one.start))
+
+
+def _unlisted_modules(memory: Memory, auxv: dict[int, int]) -> tuple[Module, ...]:
+    """The images that a core without NT_FILE betrays."""
+    from forensics.elf.unlisted import find_unlisted
+
+    modules = []
+    for one in find_unlisted(memory, auxv):
+        path = one.path or f"unnamed-{one.start:x}"
+        base, build_id = _identity(path, MappedFile(one.start, one.end, 0, path), memory)
+        modules.append(Module(path, one.start, one.end, base, build_id, one.main, False))
+    if modules and not any(one.main for one in modules):
+        modules = [_as_main(one) if _has_interpreter(one, memory) else one for one in modules]
+    return tuple(modules)
+
+
+def _has_interpreter(module: Module, memory: Memory) -> bool:
+    """Whether it is a program: libraries name no dynamic linker (but libc, which some can run)."""
+    return not module.name.startswith("libc") and any(
+        one.type == PT_INTERP for one in mapped_segments(memory, module.start)
+    )
 
 
 def _as_main(module: Module) -> Module:
@@ -89,28 +115,48 @@ def _identity(path: str, first: MappedFile, memory: Memory) -> tuple[int, str | 
     The kernel dumps that page when bit 4 of coredump_filter is set, as it is by
     default (Documentation/filesystems/proc.rst).
     """
-    window = _Window(memory, first.start, path)
+    window = Window(memory, first.start, path)
     unknown = Absence(
         f"build-id of {path}",
         "the core does not hold the first page of the image",
         "a core written with bit 4 of `coredump_filter` set, as is the default (0x33)",
     )
     try:
-        header = read_header(window)
+        header = read_header(window, any_layout=True)
         headers = read_segments(window, header) if header.segments <= _MOST_SEGMENTS else ()
     except InputError:
-        return first.start - first.offset, unknown
+        return _unread_bias(first), unknown
     loads = [one for one in headers if one.type == PT_LOAD]
     bias = first.start - (loads[0].address - loads[0].offset) if loads else first.start
     for one in headers:
         if one.type == PT_NOTE and one.file_size <= 1 << 16:
-            found = build_id_of(window.read(one.offset, one.file_size))
+            found = build_id_of(window.read(one.offset, one.file_size), header.layout)
             if found:
                 return bias, found
     return bias, Absence(f"build-id of {path}", "the image has none, or its notes are not in the core")
 
 
-class _Window:
+def _unread_bias(first: MappedFile) -> int:
+    """The load bias of an image whose headers are not in the core.
+
+    Position-independent images are linked for address 0 and lie high; below 4 GiB only
+    executables of a fixed address are mapped (on 64-bit machines, the only ones where this counts).
+    """
+    fixed = first.start < FIXED_BELOW and ".so" not in first.path
+    return 0 if fixed else first.start - first.offset
+
+
+def mapped_segments(memory: Memory, start: int) -> tuple[ProgramHeader, ...]:
+    """The program headers of the image at ``start``, as the core holds them; none when it does not."""
+    window = Window(memory, start, "")
+    try:
+        header = read_header(window, any_layout=True)
+        return read_segments(window, header) if header.segments <= _MOST_SEGMENTS else ()
+    except InputError:
+        return ()
+
+
+class Window:
     """Memory from one address on, as random-access bytes: a mapped image's first pages."""
 
     def __init__(self, memory: Memory, start: int, name: str) -> None:

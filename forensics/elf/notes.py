@@ -6,12 +6,16 @@ import struct
 from collections.abc import Iterator
 
 from forensics.elf.constants import signal_code_name, signal_name
+from forensics.elf.header import LP64, Layout
 from forensics.record import record
 
 _NOTE = struct.Struct("<III")
+_NOTE_BIG_ENDIAN = struct.Struct(">III")
 
-#: elf_prstatus of 64-bit Linux: pr_cursig at 12, pr_pid at 32, pr_reg at 112 (linux/elfcore.h).
-_PRSTATUS_REGISTERS = 112
+#: elf_prstatus (linux/elfcore.h): pr_cursig at 12; where pr_pid and pr_reg stand, by the bits of a word.
+_PRSTATUS = {64: (32, 112), 32: (24, 72)}
+#: elf_prpsinfo: pr_pid and pr_fname by its size. 32-bit x86 and ARM have 16-bit user numbers, others 32-bit ones.
+_PRPSINFO = {136: (24, 40), 124: (12, 28), 128: (16, 32)}
 #: No processor's pr_reg has more words (aarch64: 34).
 _MOST_REGISTERS = 64
 
@@ -77,11 +81,11 @@ class ProcessInfo:
     arguments: str
 
 
-def iter_notes(data: bytes) -> Iterator[Note]:
+def iter_notes(data: bytes, layout: Layout = LP64) -> Iterator[Note]:
     """Notes in ``data``, ending quietly where one would reach past the end."""
-    position = 0
+    position, form = 0, _NOTE_BIG_ENDIAN if layout.big_endian else _NOTE
     while position + 12 <= len(data):
-        name_size, size, kind = _NOTE.unpack_from(data, position)
+        name_size, size, kind = form.unpack_from(data, position)
         start = position + 12 + (name_size + 3 & ~3)
         end = start + size
         if end > len(data):
@@ -91,60 +95,75 @@ def iter_notes(data: bytes) -> Iterator[Note]:
         position = start + (size + 3 & ~3)
 
 
-def parse_thread(descriptor: bytes) -> ThreadStatus | None:
+def parse_thread(descriptor: bytes, layout: Layout = LP64) -> ThreadStatus | None:
     """NT_PRSTATUS, or None for a descriptor too short to hold one register."""
-    words = min((len(descriptor) - _PRSTATUS_REGISTERS) // 8, _MOST_REGISTERS)
+    pid, registers = _PRSTATUS[layout.bits]
+    words = min((len(descriptor) - registers) // layout.word_size, _MOST_REGISTERS)
     if words < 1:
         return None
-    signal = int.from_bytes(descriptor[12:14], "little")
-    lwp = int.from_bytes(descriptor[32:36], "little")
-    return ThreadStatus(lwp, signal, struct.unpack_from(f"<{words}Q", descriptor, _PRSTATUS_REGISTERS))
+    signal, lwp = layout.number(descriptor[12:14]), layout.number(descriptor[pid : pid + 4])
+    return ThreadStatus(lwp, signal, struct.unpack_from(f"{layout.order}{words}{layout.word}", descriptor, registers))
 
 
-def parse_siginfo(descriptor: bytes) -> SignalInfo | None:
-    """NT_SIGINFO; the union that follows si_code begins at byte 16 on 64-bit Linux."""
-    if len(descriptor) < 24:
+def parse_siginfo(descriptor: bytes, layout: Layout = LP64) -> SignalInfo | None:
+    """NT_SIGINFO; the union that follows si_code begins at byte 16 on 64-bit Linux, at 12 on 32-bit."""
+    union = 16 if layout.bits == 64 else 12
+    if len(descriptor) < union + 8:
         return None
-    number, _errno, code = struct.unpack_from("<iii", descriptor)
+    number, _errno, code = struct.unpack_from(f"{layout.order}iii", descriptor)
     sent = code <= 0
-    pid = struct.unpack_from("<i", descriptor, 16)[0] if sent else None
-    address = None if sent or number not in (4, 5, 7, 8, 11) else struct.unpack_from("<Q", descriptor, 16)[0]
+    pid = struct.unpack_from(f"{layout.order}i", descriptor, union)[0] if sent else None
+    fault = not sent and number in (4, 5, 7, 8, 11)
+    address = struct.unpack_from(f"{layout.order}{layout.word}", descriptor, union)[0] if fault else None
     return SignalInfo(number, code, address, pid)
 
 
-def parse_files(descriptor: bytes) -> tuple[MappedFile, ...]:
+def parse_files(descriptor: bytes, layout: Layout = LP64) -> tuple[MappedFile, ...]:
     """NT_FILE: a count, the page size, the ranges, then as many NUL-terminated names."""
-    if len(descriptor) < 16:
+    head, line = 2 * layout.word_size, 3 * layout.word_size
+    if len(descriptor) < head:
         return ()
-    count, page = struct.unpack_from("<QQ", descriptor)
-    if count > (len(descriptor) - 16) // 24:
+    count, page = struct.unpack_from(f"{layout.order}2{layout.word}", descriptor)
+    if count > (len(descriptor) - head) // line:
         return ()
-    names = descriptor[16 + count * 24 :].split(b"\0", count)
-    ranges = struct.iter_unpack("<QQQ", descriptor[16 : 16 + count * 24])
+    names = descriptor[head + count * line :].split(b"\0", count)
+    ranges = struct.iter_unpack(f"{layout.order}3{layout.word}", descriptor[head : head + count * line])
     return tuple(
         MappedFile(start, end, offset * page, name.decode("utf-8", "replace"))
         for (start, end, offset), name in zip(ranges, names, strict=False)
     )
 
 
-def parse_process(descriptor: bytes) -> ProcessInfo | None:
-    """NT_PRPSINFO of 64-bit Linux: pr_pid at 24, pr_fname at 40, pr_psargs at 56."""
-    if len(descriptor) < 136:
+def parse_process(descriptor: bytes, layout: Layout = LP64) -> ProcessInfo | None:
+    """NT_PRPSINFO."""
+    size = len(descriptor)
+    known = _PRPSINFO.get(136 if layout.bits == 64 else size) if size >= (136 if layout.bits == 64 else 124) else None
+    if known is None:
         return None
-    name = descriptor[40:56].split(b"\0", 1)[0].decode("utf-8", "replace")
-    arguments = descriptor[56:136].split(b"\0", 1)[0].decode("utf-8", "replace").rstrip()
-    return ProcessInfo(int.from_bytes(descriptor[24:28], "little"), name, arguments)
+    pid, name = known
+    text = descriptor[name : name + 96]
+    return ProcessInfo(layout.number(descriptor[pid : pid + 4]), _text(text[:16]), _text(text[16:]).rstrip())
 
 
-def parse_auxv(descriptor: bytes) -> dict[int, int]:
+def _text(field: bytes) -> str:
+    return field.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def parse_auxv(descriptor: bytes, layout: Layout = LP64) -> dict[int, int]:
     """NT_AUXV: pairs of words up to AT_NULL."""
-    whole = len(descriptor) - len(descriptor) % 16
-    return {key: value for key, value in struct.iter_unpack("<QQ", descriptor[:whole]) if key}
+    whole = len(descriptor) - len(descriptor) % (2 * layout.word_size)
+    pairs = struct.iter_unpack(f"{layout.order}2{layout.word}", descriptor[:whole])
+    return {key: value for key, value in pairs if key}
 
 
-def build_id_of(notes: bytes) -> str | None:
+def parse_code_mask(descriptor: bytes) -> int:
+    """NT_ARM_PAC_MASK: the bits of a code address that hold an authentication code (insn_mask), 0 for none."""
+    return int.from_bytes(descriptor[8:16], "little")
+
+
+def build_id_of(notes: bytes, layout: Layout = LP64) -> str | None:
     """The NT_GNU_BUILD_ID in the notes of an image, as lower-case hexadecimal."""
-    for note in iter_notes(notes):
+    for note in iter_notes(notes, layout):
         if note.owner == b"GNU" and note.type == 3 and 4 <= len(note.descriptor) <= 64:
             return note.descriptor.hex()
     return None

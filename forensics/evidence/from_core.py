@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
 from forensics.haproxy.layout import is_sharded, stktable_members
 from forensics.haproxy.peers import peers_configured
@@ -16,6 +17,10 @@ from forensics.source import Source
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
 
+_NOT_READ = Absence("counters of checks", "they were not read")
+#: The stack of a core that holds no thread.
+NOBODY = ThreadStack(0, 0, False, (), "the core holds no thread")
+
 
 @record
 class CoreWitness:
@@ -25,6 +30,7 @@ class CoreWitness:
     stacks: tuple[ThreadStack, ...]
     release: Release | Absence
     death: Death
+    counters: Counters | Absence = _NOT_READ
 
     @property
     def path(self) -> str:
@@ -33,13 +39,15 @@ class CoreWitness:
 
     @property
     def crashed(self) -> ThreadStack:
-        """The thread that died; for a living process the first one."""
-        return self.stacks[0]
+        """The thread that died; for a living process the first one; one without frames if the core has none."""
+        return self.stacks[0] if self.stacks else NOBODY
 
 
 def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
     """Everything about the core that several collectors need."""
-    return CoreWitness(process, stacks, find_release(process), decide(process, stacks[0]))
+    counters = read_counters(process)
+    death = decide(process, stacks[0] if stacks else NOBODY, counters)
+    return CoreWitness(process, stacks, find_release(process), death, counters)
 
 
 #: A collector yields what it found.
@@ -56,13 +64,16 @@ def collect_process(witness: CoreWitness) -> Iterator[Fact | Absence]:
     core = witness.process.core
     if core.process is not None:
         yield Fact("process.pid", core.process.pid, Source(witness.path, "NT_PRPSINFO"))
-    yield Fact("process.threads", len(core.threads), Source(witness.path, "NT_PRSTATUS"))
+    if core.threads:
+        yield Fact("process.threads", len(core.threads), Source(witness.path, "NT_PRSTATUS"))
 
 
 def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """How it died, and where."""
     death, signal, thread = witness.death, witness.process.core.signal, witness.crashed
     where = Source(witness.path, death.evidence, thread=thread.lwp, frame=0)
+    if not witness.process.core.threads:
+        yield Absence("crash.kind", NOBODY.stop, "the complete core; or the log of the worker")
     if signal is None:
         return
     if death.kind == "unknown":
@@ -72,7 +83,7 @@ def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
     yield Fact("crash.signal", signal.name, Source(witness.path, "NT_SIGINFO", thread=thread.lwp))
     if signal.address is not None:
         yield Fact("crash.address", signal.address, Source(witness.path, "NT_SIGINFO", thread=thread.lwp))
-    printed = Source(witness.path, "sentence that the code before the crash prints", thread=thread.lwp, frame=0)
+    printed = Source(witness.path, death.told_by, thread=thread.lwp, frame=0)
     if death.condition:
         yield Fact("crash.condition", death.condition, printed)
     if death.sentence and death.explanation:
@@ -107,6 +118,8 @@ def _no_stack(witness: CoreWitness) -> Absence:
     if core.truncation is not None and len(witness.crashed.frames) < 3:
         remedy = next((gap.remedy for gap in core.gaps if gap.subject.startswith("end of")), "the complete core")
         return Absence("stack", "the core is cut: the stack of the crashed thread is lost", remedy)
+    if not witness.process.architecture.unwindable:
+        return Absence("stack", witness.crashed.stop, "gdb's `thread apply all bt`, pasted into a file beside the core")
     return Absence("stack", "no frame of the crashed thread has a name", "the executable that ran: `--exe`")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from forensics.absence import Absence
 from forensics.memory.random_access import RandomAccess
@@ -50,11 +50,21 @@ class Memory:
             return self.segments[index]
         return Absence(f"memory at {address:#x}", "the process had nothing mapped there")
 
-    def read(self, address: int, size: int) -> bytes | Absence:
+    def segments_from(self, address: int) -> Iterator[Segment]:
+        """The segments by address, beginning with the one that holds ``address``, or the next one."""
+        index = max(bisect_right(self._starts, address) - 1, 0)
+        if index < len(self.segments) and self.segments[index].end <= address:
+            index += 1
+        while index < len(self.segments):
+            yield self.segments[index]
+            index += 1
+
+    def read(self, address: int, size: int, *, alone: bool = False) -> bytes | Absence:
         """Exactly ``size`` bytes at ``address``, or why they are not there.
 
         Reads do not cross from one segment into the next: no object of a
-        process does.
+        process does. ``alone`` is for a single look at many places: what lies
+        around them is then neither read nor kept.
         """
         segment = self.find(address)
         if isinstance(segment, Absence):
@@ -66,7 +76,8 @@ class Memory:
                 "the core does not hold these bytes",
                 "the executable and libraries for code; for data, a core written with a larger `coredump_filter`",
             )
-        data = self._cached(segment.offset + start, size)
+        offset = segment.offset + start
+        data = self._source.read(offset, size) if alone else self._cached(offset, size)
         if len(data) < size:
             return Absence(f"memory at {address:#x}", "the core file ends before these bytes", "the complete core")
         return data

@@ -18,6 +18,9 @@ _DOUBT = {"scan": "?", "frame_pointer": "~"}
 #: Why a stack ends when nothing is wrong with it (forensics/unwind/walk.py).
 _NORMAL_ENDS = ("main() reached", "the outermost frame", "the return address is 0")
 
+#: Lines up with the names of frames.
+_BELOW_NAME = " " * 10
+
 _LEGEND = "? found by searching the stack, may be wrong; ~ found by frame pointers"
 
 
@@ -28,7 +31,7 @@ def stack_lines(
 
     ``below`` are lines that belong under each frame, in the order of the frames. Without ``mark``
     no frame is called the culprit, as in a thread that did nothing; ``brief`` says only of an
-    unusual end why the stack ends.
+    unusual end why the stack ends. Below a frame without a name stands what is inferred of it, dimmed.
     """
     culprit = culprit_position(thread.frames) if mark else -1
     names = max((len(_name(frame)) for frame in thread.frames), default=0)
@@ -39,6 +42,8 @@ def stack_lines(
             continue
         style = "dim" if position < culprit else "culprit" if position == culprit else "plain"
         yield Line(style, clipped_frame(frame, position == culprit, column, width))
+        if frame.hint and not frame.function:
+            yield from wrapped(one_line(frame.hint), width, "dim", _BELOW_NAME)
         yield from below[position] if position < len(below) else ()
     if any(frame.trust in _DOUBT for frame in thread.frames):
         yield Line("dim", f"  ({_LEGEND})")

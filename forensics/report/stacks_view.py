@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.elf.core import CoreDump
 from forensics.haproxy.activity import CRASHED, Activity, activity_of
-from forensics.record import record
+from forensics.record import field, record
 from forensics.report.document import Thread
 from forensics.unwind.frame import ThreadStack
 

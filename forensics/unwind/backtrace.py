@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
-from forensics.elf.constants import MACHINES
 from forensics.elf.core import CoreDump
 from forensics.elf.module import VDSO, Module
-from forensics.errors import UnsupportedInput
+from forensics.elf.notes import ThreadStatus
 from forensics.memory.random_access import RandomAccess
 from forensics.names import plain_name
+from forensics.symbols.archive import Archive, find_archive
 from forensics.symbols.find import ModuleFiles, Places, find_files, vdso_bytes
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.site import Call
-from forensics.unwind.architecture import ARCHITECTURES, Architecture
+from forensics.unwind.architecture import Architecture, architecture_for
 from forensics.unwind.frame import Frame, ThreadStack
 from forensics.unwind.rule import UnwindRow
 from forensics.unwind.tables import ModuleRows
-from forensics.unwind.walk import Step, walk
+from forensics.unwind.walk import Step, Walk, walk
 
 if TYPE_CHECKING:
     from forensics.symbols.dwarf.call_sites import CallSite
@@ -51,15 +52,47 @@ class Process:
         """The symbols of ``module``."""
         found = self._symbols.get(module.start)
         if found is None:
-            files = find_files(module, self._places, self._image_in_memory(module))
+            files = find_files(module, self._places, self._image_in_memory(module), self._archive)
+            if files.image is None and files.pack is None and module.path != VDSO:
+                self._use_memory(files)
             found = self._symbols[module.start] = ModuleSymbols(files)
         return found
+
+    @cached_property
+    def _archive(self) -> Archive | Absence:
+        """The files that the process itself kept in memory."""
+        return find_archive(self.core.memory)
+
+    def fetch(self) -> bool:
+        """Ask debuginfod for the files that are missing so far, if that is allowed; whether any came.
+
+        What was known of their modules is then forgotten: the stacks are to be unwound again.
+        """
+        if not self._places.may_fetch:
+            return False
+        from forensics.symbols.debuginfod.fetch import fetch_missing, missing_of
+
+        came = fetch_missing(self.files, self._places)
+        for start, symbols in list(self._symbols.items()):
+            if any(one.build_id in came for one in missing_of(symbols.files)):
+                del self._symbols[start]
+                self._rows.pop(start, None)
+        return bool(came)
 
     def _image_in_memory(self, module: Module) -> RandomAccess | None:
         if module.path != VDSO:
             return None
         data = self.core.memory.read(module.start, module.end - module.start)
         return vdso_bytes(data) if isinstance(data, bytes) else None
+
+    def _use_memory(self, files: ModuleFiles) -> None:
+        """Where no file was found, the pages of the image that the core holds."""
+        from forensics.elf.mapped import mapped_image
+
+        image = mapped_image(self.core.memory, files.module)
+        if not isinstance(image, Absence):
+            files.image, files.in_memory = image, True
+            files.tried.append("memory of the core: it holds pages of the image, which are used")
 
     def rows(self, module: Module) -> ModuleRows:
         """The call frame rows of ``module``."""
@@ -72,6 +105,24 @@ class Process:
         """How to unwind from ``address`` of the process."""
         module = self.module_at(address)
         return module if isinstance(module, Absence) else self.rows(module).row(address - module.base)
+
+    def code(self, address: int, size: int) -> bytes | Absence:
+        """The bytes of code at ``address``: of the module's file, else of the core."""
+        module = self.module_at(address)
+        image = None if isinstance(module, Absence) else self.symbols(module).files.image
+        if image is not None and isinstance(module, Module):
+            found = image.read(address - module.base, size)
+            if isinstance(found, bytes):
+                return found
+        return self.core.memory.read(address, size)
+
+    def function_at(self, address: int) -> tuple[str, int]:
+        """Name (without the suffix of clones) and start of the function at ``address``; ("", 0) for none known."""
+        module = self.module_at(address)
+        if isinstance(module, Absence):
+            return "", 0
+        site = self.symbols(module).site(address - module.base)
+        return (plain_name(site.symbol), site.start + module.base) if site.symbol else ("", 0)
 
     def is_main(self, address: int) -> bool:
         """Whether ``address`` lies in the executable's ``main()``."""
@@ -90,7 +141,10 @@ class Process:
         caller, running = self.module_at(return_pc - 1), self.module_at(callee)
         if isinstance(caller, Absence) or isinstance(running, Absence):
             return []
-        kept = self.symbols(running).records.records("tail_calls")
+        symbols = self.symbols(running)
+        if symbols.from_core:
+            return []
+        kept = symbols.records.records("tail_calls")
         key = (
             f"{callee - running.base:x} {caller.build_id if caller is not running else ''} {return_pc - caller.base:x}"
         )
@@ -136,29 +190,55 @@ class Process:
 
 
 def architecture_of(core: CoreDump) -> Architecture:
-    """The processor of ``core``. UnsupportedInput when its stacks cannot be unwound."""
-    found = ARCHITECTURES.get(core.machine)
-    if found is None:
-        name = MACHINES.get(core.machine, f"machine {core.machine}")
-        raise UnsupportedInput(
-            f"`{core.path}` is a core of {name}, and this version unwinds x86-64 only",
-            "triage its log instead, or paste gdb's `thread apply all bt` into a file and triage that",
-        )
-    return found
+    """The processor of ``core``."""
+    layout = core.layout
+    found = architecture_for(core.machine, bits=layout.bits, big_endian=layout.big_endian)
+    if not found.unwindable or found.link < 0:
+        return found
+    if core.code_mask:
+        return found.with_code_mask(~core.code_mask & (1 << 55) - 1)
+    # User space has 48 bits of address; 52 where a process asked for them (arm64's Documentation, memory.rst).
+    wide = bool(core.memory.segments) and core.memory.segments[-1].end > 1 << 48
+    return found.with_code_mask((1 << 52) - 1) if wide else found
 
 
 def backtraces(process: Process) -> tuple[ThreadStack, ...]:
     """The stacks of all threads, in the order of the core: the one that died first."""
+    stacks = _backtraces(process)
+    while process.fetch():
+        # Code that was missing may lead to other modules; each file is asked for once.
+        stacks = _backtraces(process)
+    return stacks
+
+
+def _backtraces(process: Process) -> tuple[ThreadStack, ...]:
     core = process.core
     numbers = thread_numbers(core)
     stacks = []
     for place, thread in enumerate(core.threads):
-        registers = process.architecture.registers(thread.registers)
-        walked = walk(registers, process.architecture, core.memory, process.row, process.is_main)
+        walked = _walk(process, thread)
         frames = tuple(_frames(process, walked.steps))
         crashed = place == 0 and core.signal is not None
         stacks.append(ThreadStack(thread.lwp, numbers[thread.lwp], crashed, frames, walked.stop))
     return tuple(stacks)
+
+
+def _walk(process: Process, thread: ThreadStatus) -> Walk:
+    architecture = process.architecture
+    registers = architecture.registers(thread.registers)
+    if architecture.unwindable:
+        return walk(
+            registers,
+            architecture,
+            process.core.memory,
+            process.row,
+            process.is_main,
+            process.code,
+            process.function_at,
+        )
+    pc = registers.get(architecture.pc)
+    steps = () if pc is None else (Step(pc, pc, registers.get(architecture.sp, 0), "context", False),)
+    return Walk(steps, f"stacks of {architecture.name} are not unwound here: `gdb-multiarch EXECUTABLE CORE` does")
 
 
 def thread_numbers(core: CoreDump) -> dict[int, int]:
@@ -196,7 +276,8 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
     """The frames of one step: inlined calls first, then the function they were inlined into."""
     module = process.module_at(step.lookup)
     if isinstance(module, Absence):
-        yield Frame(index, step.pc, "", "", 0, "", 0, "", False, step.trust, "no_module",
+        name, status = (SIGNAL_HANDLER, "signal_handler") if step.signal else ("", "no_module")
+        yield Frame(index, step.pc, name, "", 0, "", 0, "", False, step.trust, status,
                     lookup=step.lookup, registers=step.registers)  # fmt: skip
         return
     symbols = process.symbols(module)
@@ -213,11 +294,13 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
         # gdb loses the function that a call was inlined into when that function jumped on; so do we, to be
         # comparable: the calls that matter to HAProxy are not of this kind.
         calls = calls[:1]
+    # Only HAProxy has assertions whose text names their file.
+    hint = symbols.hint(step.lookup - module.base) if status == "no_symbol" and module.main else ""
     for place, call in enumerate(calls):
         inlined = place < len(calls) - 1
         symbol = "" if inlined else site.symbol
         yield Frame(index + place, step.pc, call.function, symbol, offset, call.file, call.line, module.path,
-                    inlined, step.trust, status, step.tail, step.lookup, step.registers)  # fmt: skip
+                    inlined, step.trust, status, step.tail, hint, step.lookup, step.registers)  # fmt: skip
 
 
 def _status(symbols: ModuleSymbols, named: object) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import field
+from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.memory.process import Memory, Segment
-from forensics.record import record
+from forensics.record import field, record
 from forensics.unwind.architecture import Architecture
 from forensics.unwind.expression import evaluate
-from forensics.unwind.rule import Rule, UnwindRow
+from forensics.unwind.rule import SAME, Rule, UnwindRow
+from forensics.unwind.trampoline import CODE_SIZE, trampoline_row
+
+if TYPE_CHECKING:
+    from forensics.unwind.call import CodeReader
+    from forensics.unwind.search import Surroundings
 
 #: HAProxy's own stacks are some 15 frames deep, Lua's some 200. A damaged one must end somewhere.
 MAX_FRAMES = 512
@@ -50,6 +55,12 @@ class Walk:
 #: Gives the row for an address of the process.
 RowFinder = Callable[[int], UnwindRow | Absence]
 
+#: Subjects of an Absence after which searching the stack is worth while, and after which it is not.
+_LOST, _OUTERMOST = "lost register", "outermost frame"
+
+#: Times that one walk searches the stack.
+_MOST_SEARCHES = 32
+
 
 def walk(
     registers: dict[int, int],
@@ -57,14 +68,18 @@ def walk(
     memory: Memory,
     find_row: RowFinder,
     is_last: Callable[[int], bool] = lambda _address: False,
+    code: CodeReader | None = None,
+    function_at: Callable[[int], tuple[str, int]] = lambda _address: ("", 0),
 ) -> Walk:
     """Unwind one thread.
 
     ``registers`` are those of the innermost frame. ``is_last`` tells the code of
-    ``main()``, below which nothing of HAProxy runs (gdb ends there as well).
+    ``main()``, below which nothing of HAProxy runs (gdb ends there as well). ``code`` reads
+    instructions, by default those that the core holds; ``function_at`` gives name and start of the
+    function at an address, ("", 0) where no symbol tells.
     """
     steps: list[Step] = []
-    walker = _Walker(dict(registers), architecture, memory, find_row, is_last)
+    walker = _Walker(dict(registers), architecture, memory, find_row, is_last, code or memory.read, function_at)
     for step in walker:
         steps.append(step)
         if len(steps) >= MAX_FRAMES:
@@ -73,7 +88,10 @@ def walk(
 
 
 class _Walker:
-    """The state of one walk; iterating yields its steps."""
+    """The state of one walk; iterating yields its steps.
+
+    ``doubt`` is set where registers were guessed: what a table makes of them must prove itself by a call.
+    """
 
     def __init__(
         self,
@@ -82,23 +100,32 @@ class _Walker:
         memory: Memory,
         find_row: RowFinder,
         is_last: Callable[[int], bool],
+        code: CodeReader,
+        function_at: Callable[[int], tuple[str, int]],
     ) -> None:
         self.registers = registers
         self.architecture = architecture
         self.memory = memory
         self.find_row = find_row
         self.is_last = is_last
+        self.code = code
+        self.function_at = function_at
         self.stop = ""
+        self.doubt = False
+        self.searches = 0
+        self.switches: set[tuple[int, int]] = set()
 
     def __iter__(self) -> Iterator[Step]:
-        trust, interrupted = "context", True
+        trust, interrupted, pc_of, sp_of = "context", True, self.architecture.pc, self.architecture.sp
         while True:
-            pc, sp = self.registers.get(self.architecture.pc, 0), self.registers.get(self.architecture.sp, 0)
+            pc, sp = self.registers.get(pc_of, 0), self.registers.get(sp_of, 0)
             if pc == 0 and not interrupted:
                 self.stop = "the return address is 0: the outermost frame"
                 return
             lookup = pc if interrupted else pc - 1
             row = self.find_row(lookup)
+            if isinstance(row, Absence):
+                row = self._trampoline(pc) or row
             signal = isinstance(row, UnwindRow) and row.signal
             if signal and not interrupted:
                 # A return address into the trampoline is its first instruction: no call precedes it.
@@ -107,48 +134,100 @@ class _Walker:
             if self.is_last(lookup):
                 self.stop = "main() reached"
                 return
-            trust = self._advance(row, pc, sp, first=trust == "context")
+            if signal and (pc, sp) in self.switches:
+                self.stop = "the frames of signal handlers lead back to themselves: the stack is damaged"
+                return
+            if signal:
+                self.switches.add((pc, sp))
+            trust = self._advance(row, pc, sp, signal=signal, interrupted=interrupted)
             if self.stop:
                 return
             interrupted = signal
 
-    def _advance(self, row: UnwindRow | Absence, pc: int, sp: int, *, first: bool) -> str:
+    def _trampoline(self, pc: int) -> UnwindRow | None:
+        code = self.code(pc, CODE_SIZE)
+        if isinstance(code, Absence):
+            code = self.code(pc, 8)
+        return None if isinstance(code, Absence) else trampoline_row(self.architecture, code)
+
+    def _advance(self, row: UnwindRow | Absence, pc: int, sp: int, *, signal: bool, interrupted: bool) -> str:
         """Replace the registers by the caller's; the trust of what was found."""
+        trust = "cfi"
         if isinstance(row, UnwindRow):
             found = self._by_row(row)
-            trust = "cfi"
+            if isinstance(found, dict) and not signal:
+                found = self._checked(found, pc, sp, interrupted=interrupted)
+            if isinstance(found, Absence) and (found.subject == _LOST or (self.doubt and found.subject != _OUTERMOST)):
+                found, trust = self._search(found, pc, sp, interrupted=False)
         else:
-            called = self._by_call_to_nowhere(pc, sp) if first else None
-            found, trust = called or self._by_frame_pointer(row), "cfi" if called else "frame_pointer"
+            found, trust = self._search(row, pc, sp, interrupted=interrupted)
         if isinstance(found, Absence):
             self.stop = found.reason
             return trust
-        signal = isinstance(row, UnwindRow) and row.signal
-        if found.get(self.architecture.sp, 0) <= sp and not signal:
-            self.stop = "the stack does not grow any more: the frame is damaged"
-            return trust
+        if signal:
+            self.doubt = False
         self.registers = found
         return trust
+
+    def _checked(self, found: dict[int, int], pc: int, sp: int, *, interrupted: bool) -> dict[int, int] | Absence:
+        """``found`` unless it cannot be a caller."""
+        above = found.get(self.architecture.sp, 0)
+        # Where a call pushes nothing, a function without a frame shares the stack pointer of its caller.
+        shares = interrupted and self.architecture.link >= 0 and above == sp and found.get(self.architecture.pc) != pc
+        if above <= sp and not shares:
+            return Absence("caller", "the stack does not grow any more: the frame is damaged")
+        caller = found[self.architecture.pc]
+        if self.doubt and not self._surroundings().believed(caller):
+            return Absence("caller", "what was found by searching the stack leads nowhere")
+        return found
+
+    def _surroundings(self) -> Surroundings:
+        from forensics.unwind.search import Surroundings
+
+        return Surroundings(self.architecture, self.memory, self.code, self.function_at)
+
+    def _search(self, why: Absence, pc: int, sp: int, *, interrupted: bool) -> tuple[dict[int, int] | Absence, str]:
+        """The caller without the help of a table, and how it was found."""
+        from forensics.unwind.search import by_code, by_frame_pointer, by_scan
+
+        around = self._surroundings()
+        if interrupted:
+            found = self._by_call_to_nowhere(around, pc, sp) or by_code(around, self.registers)
+            if found is not None:
+                return found, "cfi"
+        found = by_frame_pointer(around, self.registers)
+        if found is not None and found[self.architecture.sp] > sp:
+            # Where calls push nothing, the stack pointer of the caller is a guess.
+            self.doubt = self.architecture.link >= 0
+            return found, "frame_pointer"
+        self.searches += 1
+        found = by_scan(around, self.registers) if self.searches <= _MOST_SEARCHES else None
+        if found is not None and found[self.architecture.sp] > sp:
+            self.doubt = True
+            return found, "scan"
+        nothing = "neither a frame pointer nor a return address on the stack leads on"
+        return Absence("caller", f"{why.reason}, and {nothing}"), "scan"
 
     def _by_row(self, row: UnwindRow) -> dict[int, int] | Absence:
         cfa = self._cfa(row)
         if isinstance(cfa, Absence):
             return cfa
-        if row.rules.get(row.return_register, ("", 0))[0] == "undefined":
-            return Absence("caller", "the outermost frame: it has no caller")
-        found = dict(self.registers)
+        rules, back = row.rules, row.return_register
+        if rules.get(back, SAME)[0] == "undefined":
+            return Absence(_OUTERMOST, "the outermost frame: it has no caller")
+        found = self.registers.copy()
         found[self.architecture.sp] = cfa
-        for register, rule in row.rules.items():
+        for register, rule in rules.items():
             value = self._value(rule, cfa, register)
             if isinstance(value, Absence):
-                if register == row.return_register:
+                if register == back:
                     return Absence("caller", f"the return address cannot be read: {value.reason}")
                 found.pop(register, None)
             else:
                 found[register] = value
-        if row.return_register not in found:
-            return Absence("caller", f"register {row.return_register}, which holds the return address, was lost")
-        found[self.architecture.pc] = found[row.return_register]
+        if back not in found:
+            return Absence(_LOST, f"register {back}, which holds the return address, was lost")
+        found[self.architecture.pc] = found[back] & self.architecture.code_mask
         return found
 
     def _cfa(self, row: UnwindRow) -> int | Absence:
@@ -157,7 +236,7 @@ class _Walker:
             return evaluate(bytes.fromhex(str(what)), self.registers, self.memory, [])
         base = self.registers.get(int(what))
         if base is None:
-            return Absence("frame", f"register {what}, which holds the frame's address, was lost")
+            return Absence(_LOST, f"register {what}, which holds the frame's address, was lost")
         return base + offset & _MASK
 
     def _value(self, rule: Rule, cfa: int, register: int) -> int | Absence:
@@ -175,26 +254,16 @@ class _Walker:
             return self.memory.word(value) if kind == "expression" and isinstance(value, int) else value
         return Absence("register", "the caller's value was not kept")
 
-    def _by_call_to_nowhere(self, pc: int, sp: int) -> dict[int, int] | None:
-        """The caller of code that cannot run (a null or wild pointer): only the call itself touched the stack."""
+    def _by_call_to_nowhere(self, around: Surroundings, pc: int, sp: int) -> dict[int, int] | None:
+        """The caller of code that cannot run (a null or wild pointer): only the call itself left something."""
         segment = self.memory.find(pc)
         if isinstance(segment, Segment) and segment.executable:
             return None
-        caller = self.memory.word(sp)
-        target = self.memory.find(caller) if isinstance(caller, int) else None
-        if not isinstance(caller, int) or not isinstance(target, Segment) or not target.executable:
+        if self.architecture.link >= 0:
+            caller: int | Absence = self.registers.get(self.architecture.link, 0) & self.architecture.code_mask
+            above = sp
+        else:
+            caller, above = self.memory.word(sp), sp + 8
+        if not isinstance(caller, int) or not around.believed(caller):
             return None
-        return self.registers | {self.architecture.sp: sp + 8, self.architecture.pc: caller}
-
-    def _by_frame_pointer(self, why: Absence) -> dict[int, int] | Absence:
-        """The caller by the saved frame pointer, believed only if it leads up the stack into code."""
-        frame = self.registers.get(self.architecture.fp, 0)
-        sp = self.registers.get(self.architecture.sp, 0)
-        saved, caller = self.memory.word(frame), self.memory.word(frame + 8)
-        reason = Absence("caller", f"{why.reason}, and no frame pointer leads on")
-        if isinstance(saved, Absence) or isinstance(caller, Absence):
-            return reason
-        segment = self.memory.find(caller)
-        if not sp <= frame < saved or frame - sp > 1 << 20 or isinstance(segment, Absence) or not segment.executable:
-            return reason
-        return {self.architecture.fp: saved, self.architecture.sp: frame + 16, self.architecture.pc: caller}
+        return self.registers | {self.architecture.sp: above, self.architecture.pc: caller}

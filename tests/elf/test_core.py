@@ -7,7 +7,7 @@ import pytest
 from forensics.absence import Absence
 from forensics.elf.constants import signal_code_name, signal_name
 from forensics.elf.core import CoreDump, read_core
-from forensics.errors import MalformedInput, UnsupportedInput
+from forensics.errors import MalformedInput
 from forensics.memory.random_access import BytesInMemory
 from tests.builders.bounds import within_bytes, within_seconds
 from tests.builders.core import AT_ENTRY, AT_SYSINFO_EHDR, REGISTERS, Core, File, Load, Thread
@@ -169,14 +169,6 @@ def test_an_executable_is_no_core() -> None:
     with pytest.raises(MalformedInput, match="not a core") as caught:
         read(Image().build())
     assert "--exe" in caught.value.hint
-
-
-@pytest.mark.parametrize(("elf_class", "endianness"), [(1, 1), (2, 2), (1, 2)])
-def test_32_bit_and_big_endian_cores_are_unsupported(elf_class: int, endianness: int) -> None:
-    """Genuine, but not ours; the log still helps."""
-    with pytest.raises(UnsupportedInput, match="64-bit little-endian") as caught:
-        read(Core(elf_class=elf_class, endianness=endianness).build())
-    assert "log" in caught.value.hint
 
 
 def test_another_machine_is_read_as_far_as_it_goes() -> None:

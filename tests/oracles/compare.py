@@ -49,6 +49,8 @@ def differences(core: Path, executable: Path, sysroot: Path | None = None) -> li
 def _agree(theirs: gdb.GdbFrame, ours: Frame) -> bool:
     if theirs.pc and theirs.pc != ours.pc:
         return False
+    if theirs.kind and theirs.kind != _kind(ours):
+        return False
     if theirs.function.endswith("@plt"):
         return True  # gdb makes these names up; what we say there has a test of its own
     if not theirs.function:
@@ -57,6 +59,15 @@ def _agree(theirs: gdb.GdbFrame, ours: Frame) -> bool:
         # Without DWARF gdb reads the suffixes of clones as if they were Ada's: `f.isra`, `f[cold]`.
         return plain_name(theirs.function.replace("[cold]", ".cold")) == plain_name(ours.function)
     return (theirs.function, theirs.file, theirs.line) == (ours.function, ours.file, ours.line)
+
+
+def _kind(frame: Frame) -> str:
+    """What gdb calls a frame like ours."""
+    if frame.inlined:
+        return "INLINE"
+    if frame.tail_call:
+        return "TAILCALL"
+    return "SIGTRAMP" if frame.status == "signal_handler" else "NORMAL"
 
 
 def pcs_of_eu_stack(core: Path, executable: Path) -> dict[int, list[int]]:
