@@ -18,7 +18,7 @@ _POLLERS = re.compile(r"(?:__(?:GI_|libc_)?)?(?:epoll_p?wait2?|p?poll|p?select|k
 #: Locks that wait: progressive locks (include/import/plock.h), HAProxy's spin locks, libc's and futexes.
 _LOCKS = re.compile(
     r"pl_wait|__pl_wait|pl_take_[rsw]$|__lll_lock_wait|___?pthread_(?:mutex|rwlock|spin)\w*lock|__pthread_mutex_lock"
-    r"|pthread_(?:mutex|rwlock|spin)\w*lock|futex|__futex|__ha_barrier|__spin_lock|__ha_rwlock|_lock_wait"
+    r"|pthread_(?:mutex|rwlock|spin)\w*lock|(?:__)?futex(?:_\w+)?$|__ha_barrier|__spin_lock|__ha_rwlock|_lock_wait"
 )
 #: A thread that wants to be the only one, or that lets another be it (src/thread.c).
 _ISOLATION = re.compile(r"thread_isolate|thread_harmless_till_end|thread_sync_release|ha_thread_relax|thread_idle_")

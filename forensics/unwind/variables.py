@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import pairwise
+from time import monotonic
 
 from forensics.absence import Absence
 from forensics.elf.module import Module
@@ -38,8 +39,10 @@ from forensics.unwind.frame import Frame, ThreadStack
 from forensics.unwind.rule import UnwindRow
 
 _MASK = 0xFFFFFFFFFFFFFFFF
-#: DWARF registers that DW_AT_location at entry may name: a byte of DW_OP_reg0..31.
+#: The largest variable that is read, in bytes; HAProxy's largest on a stack has 16 KiB.
 _WIDEST = 1 << 20
+#: The stack of a HAProxy takes 20 ms; made-up DWARF could take hours.
+_SECONDS = 20
 
 
 @record
@@ -78,6 +81,7 @@ class FrameVariables:
 
 def variables_of(space: AddressSpace, stack: ThreadStack, *, strings: bool) -> tuple[FrameVariables, ...]:
     """The variables of each frame of ``stack``; ``strings`` shows the contents of strings and bytes."""
+    deadline = monotonic() + _SECONDS
     steps = list(_steps(stack.frames))
     places = [_Place(space, step[-1]) for step in steps]
     for place, caller in pairwise(places):
@@ -85,7 +89,7 @@ def variables_of(space: AddressSpace, stack: ThreadStack, *, strings: bool) -> t
     return tuple(
         found
         for place, frames in zip(places, steps, strict=True)
-        for found in _variables_of_step(space, place, frames, strings)
+        for found in _variables_of_step(space, place, frames, strings, deadline)
     )
 
 
@@ -102,17 +106,22 @@ def _steps(frames: Sequence[Frame]) -> Iterator[list[Frame]]:
 
 
 def _variables_of_step(
-    space: AddressSpace, place: _Place, frames: list[Frame], strings: bool
+    space: AddressSpace, place: _Place, frames: list[Frame], strings: bool, deadline: float
 ) -> Iterator[FrameVariables]:
     writer = ValueWriter(place.read, space.symbol, None if strings else lambda at: space.constant(at, 1) is not None)
     for position, _frame in enumerate(frames):
         if isinstance(place.chain, Absence):
             yield FrameVariables((), place.chain)
             continue
-        chain = place.chain[::-1]
+        if monotonic() > deadline:
+            yield FrameVariables((), Absence("variables", f"reading them took longer than {_SECONDS} s"))
+            continue
         try:
-            function = chain[position]
-            found = [place.variable(function, one, writer) for one in declarations_at(function.entry, place.pc)]
+            function, found = place.chain[::-1][position], []
+            for one in declarations_at(function.entry, place.pc):
+                if monotonic() > deadline:
+                    break
+                found.append(place.variable(function, one, writer))
             yield FrameVariables(tuple(found))
         except DAMAGE as error:
             yield FrameVariables((), Absence("variables", f"the DWARF of this function is damaged ({error})"))
@@ -130,6 +139,7 @@ class _Place:
         self.bias = 0 if isinstance(module, Absence) else module.base
         self.pc = frame.lookup - self.bias
         self._depth = 0
+        self._site: Entry | Unavailable | None = None
         self.chain = self._functions(module)
         self.context = FrameContext(
             frame.registers, self.read, self.bias, self._cfa(), self._frame_base, self._at_entry, self._parameter
@@ -192,7 +202,17 @@ class _Place:
     # ---- values at the entry of the function ----
 
     def _call(self) -> tuple[Entry, FrameContext]:
-        """The call that entered this function, in its caller. Raises Unavailable."""
+        """The call that entered this function, in its caller; looked for once. Raises Unavailable."""
+        if self._site is None:
+            try:
+                self._site = self._find_call()
+            except Unavailable as error:
+                self._site = error
+        if isinstance(self._site, Unavailable) or self.caller is None:
+            raise Unavailable
+        return self._site, self.caller.context
+
+    def _find_call(self) -> Entry:
         caller = self.caller
         if caller is None or isinstance(caller.chain, Absence) or isinstance(self.chain, Absence):
             raise Unavailable
@@ -202,7 +222,7 @@ class _Place:
         site = call_site_at(caller.chain[0], caller.frame.pc - caller.bias)
         if site is None or self._target(site, caller) != self.chain[0].ranges[0][0] + self.bias:
             raise Unavailable
-        return site, caller.context
+        return site
 
     def _target(self, site: Entry, caller: _Place) -> int:
         """The function that a call enters, an address of the process; 0 where nothing tells.

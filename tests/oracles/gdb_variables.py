@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from forensics.memory.open import open_bytes
 from forensics.symbols.find import Places
 from forensics.unwind.address_space import AddressSpace
 from forensics.unwind.backtrace import Process, backtraces
+from forensics.unwind.frame import ThreadStack
 from forensics.unwind.variables import FrameVariables, variables_of
 from tests.oracles.gdb import GDB
 
 _LOCAL = re.compile(r"^ {8}([A-Za-z_]\w*) = (.*)$")
+_THREAD = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ )?\(?LWP (\d+)\)?")
 _SYMBOL = re.compile(r"(0x[0-9a-f]+) <[^>]*>")
 
 
@@ -31,24 +33,28 @@ class GdbVariables:
 
 
 def bt_full(core: Path, executable: Path) -> str:
-    """What gdb prints for the thread that died."""
+    """What gdb prints for all threads."""
     assert GDB
     command = [GDB, "-nx", "-batch", "-iex", "set width 0", "-iex", "set print frame-arguments all",
-               "-iex", "set print max-depth -1", "-ex", "bt full", str(executable), str(core)]  # fmt: skip
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+               "-iex", "set print max-depth -1", "-iex", "set host-charset ASCII",
+               "-ex", "thread apply all bt full", str(executable), str(core)]  # fmt: skip
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
     return done.stdout.decode("utf-8", "replace")
 
 
-def parse(text: str) -> list[GdbVariables]:
-    """The frames of `bt full`."""
-    found: list[GdbVariables] = []
-    # gdb shows the innermost frame on its own first.
-    for line in text[text.find("\n#0", text.find("\n#0") + 1) :].splitlines():
+def parse(text: str) -> dict[int, list[GdbVariables]]:
+    """The frames of `thread apply all bt full`, by LWP."""
+    found: dict[int, list[GdbVariables]] = {}
+    frames: list[GdbVariables] = []
+    for line in text.splitlines():
+        if thread := _THREAD.match(line):
+            frames = found.setdefault(int(thread[1]), [])
+            continue
         frame = parse_pasted_frame(line, 0) if line.startswith("#") else None
         if frame is not None:
-            found.append(GdbVariables(frame.function, list(_arguments(frame.args))))
-        elif found and (local := _LOCAL.match(line)):
-            found[-1].locals.append((local[1], local[2]))
+            frames.append(GdbVariables(frame.function, list(_arguments(frame.args))))
+        elif frames and (local := _LOCAL.match(line)):
+            frames[-1].locals.append((local[1], local[2]))
     return found
 
 
@@ -86,21 +92,27 @@ class Comparison:
 
 
 def compare(core: Path, executable: Path) -> Comparison:
-    """Arguments and locals of the thread that died, frame by frame, with those of gdb."""
+    """Arguments and locals of all threads, frame by frame, with those of gdb."""
     process = Process(read_core(open_bytes(str(core))), Places(executable=str(executable)))
-    stack = backtraces(process)[0]
-    ours = variables_of(AddressSpace(process), stack, strings=True)
     theirs = parse(bt_full(core, executable))
     found = Comparison()
+    for stack in backtraces(process):
+        ours = variables_of(AddressSpace(process), stack, strings=True)
+        _compare_frames(found, stack, ours, theirs.get(stack.lwp, []))
+    return found
+
+
+def _compare_frames(
+    found: Comparison, stack: ThreadStack, ours: Sequence[FrameVariables], theirs: list[GdbVariables]
+) -> None:
     if len(ours) != len(theirs):
-        found.differences.append(f"gdb has {len(theirs)} frames, we have {len(ours)}")
+        found.differences.append(f"thread {stack.lwp}: gdb has {len(theirs)} frames, we have {len(ours)}")
     for frame, mine, their in zip(stack.frames, ours, theirs, strict=False):
-        where = f"#{frame.index} {their.function}"
+        where = f"{stack.lwp} #{frame.index} {their.function}"
         for name, value in their.arguments:
             _judge(found, f"{where} {name}", value, _argument_texts(mine, name))
         for name, value in their.locals:
             _judge(found, f"{where} {name}", value, [one.value for one in mine.locals if one.name == name])
-    return found
 
 
 def _argument_texts(mine: FrameVariables, name: str) -> list[str]:

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+from forensics.symbols.dwarf.entry import Entry
 from forensics.symbols.dwarf.types import SIGNED, SIGNED_CHAR, Type, enumerators
 
 
-def enumeration_name(kind: Type, number: int) -> str:
-    """The name of ``number`` (unsigned, as its bytes say); flags as ``(A | B)``, else the number."""
-    if kind.entry is None:
-        return str(number)
-    names = enumerators(kind.entry, kind.size)
-    if number in names:
-        return names[number]
-    if _are_flags(names):
-        return _flags(names, number)
-    bits = 8 * max(kind.size, 1)
-    signed = kind.encoding in (SIGNED, SIGNED_CHAR) and number >> bits - 1
-    return str(number - (1 << bits) if signed else number)
+class Enumeration:
+    """The names of one enumeration."""
 
+    def __init__(self, kind: Type, entry: Entry) -> None:
+        self._kind = kind
+        self._names = enumerators(entry, kind.size)
+        # Flags are single bits: one mask among them, and gdb takes all for plain numbers.
+        self._flags = all(value.bit_count() < 2 for value in self._names)
 
-def _are_flags(names: dict[int, str]) -> bool:
-    """Flags are single bits: one mask among them, and gdb takes all for plain numbers."""
-    return all(value.bit_count() < 2 for value in names)
+    def name(self, number: int) -> str:
+        """The name of ``number`` (unsigned, as its bytes say); flags as ``(A | B)``, else the number."""
+        if number in self._names:
+            return self._names[number]
+        if self._flags:
+            return self._flag_names(number)
+        bits = 8 * max(self._kind.size, 1)
+        signed = self._kind.encoding in (SIGNED, SIGNED_CHAR) and number >> bits - 1
+        return str(number - (1 << bits) if signed else number)
 
-
-def _flags(names: dict[int, str], number: int) -> str:
-    if not number:
-        return "0"
-    parts, left = [], number
-    for value, name in names.items():
-        if value and value & left == value:
-            parts.append(name)
-            left &= ~value
-    if not parts:
-        return f"(unknown: {left:#x})"
-    return "(" + " | ".join(parts + ([f"unknown: {left:#x}"] if left else [])) + ")"
+    def _flag_names(self, number: int) -> str:
+        if not number:
+            return "0"
+        parts, left = [], number
+        for value, name in self._names.items():
+            if value & left:
+                parts.append(name)
+                left &= ~value
+        if not parts:
+            return f"(unknown: {left:#x})"
+        return "(" + " | ".join(parts + ([f"unknown: {left:#x}"] if left else [])) + ")"

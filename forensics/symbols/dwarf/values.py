@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from forensics.absence import Absence
-from forensics.symbols.dwarf.enumerations import enumeration_name
+from forensics.symbols.dwarf.entry import Entry
+from forensics.symbols.dwarf.enumerations import Enumeration
 from forensics.symbols.dwarf.location import OPTIMIZED_OUT, Content, Reader
 from forensics.symbols.dwarf.types import (
     BOOLEAN,
@@ -51,6 +52,7 @@ class ValueWriter:
         self._name_of = name_of
         self._is_public = is_public
         self._left = _SCALARS
+        self._enumerations: dict[tuple[int, int], Enumeration] = {}
 
     def write(self, kind: Type, content: Content) -> str:
         """One variable."""
@@ -77,10 +79,17 @@ class ValueWriter:
         if kind.kind == "pointer":
             return self._pointer(kind, number)
         if kind.kind == "enum" and kind.entry is not None:
-            return enumeration_name(kind, number)
+            return self._enumeration(kind, kind.entry).name(number)
         if kind.kind == "base":
             return _base(kind, data, number)
         return f"{number:#x}"
+
+    def _enumeration(self, kind: Type, entry: Entry) -> Enumeration:
+        """The names of an enumeration; read once, as arrays of them are common."""
+        key = (id(entry.info), entry.offset)
+        if key not in self._enumerations:
+            self._enumerations[key] = Enumeration(kind, entry)
+        return self._enumerations[key]
 
     def _pointer(self, kind: Type, address: int) -> str:
         target = type_of(kind.entry) if kind.entry is not None else kind
@@ -154,6 +163,9 @@ class ValueWriter:
         return self._dimension(element, counts, content, depth)
 
     def _dimension(self, element: Type, counts: list[int], content: Content, depth: int) -> str:
+        self._left -= 1
+        if self._left < 0:
+            return "{...}"
         count, rest = counts[0], counts[1:]
         stride = element.size
         for each in rest:
@@ -172,6 +184,9 @@ class ValueWriter:
         self, element: Type, rest: list[int], content: Content, stride: int, count: int, depth: int
     ) -> Iterator[str]:
         for index in range(min(count, _ELEMENTS)):
+            if self._left < 0:
+                yield "..."
+                return
             part = content.part(index * stride, stride)
             if rest:
                 yield self._dimension(element, rest, part, depth + 1)
