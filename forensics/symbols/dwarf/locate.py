@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import struct
-
 from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.symbols.dwarf.call_sites import CallSite, call_sites
+from forensics.symbols.dwarf.damage import DAMAGE
 from forensics.symbols.dwarf.functions import Function, functions_of_unit
 from forensics.symbols.dwarf.info import AT_COMP_DIR, AT_NAME, AT_STMT_LIST, DebugInfo, open_debug_info
 from forensics.symbols.dwarf.line_header import NO_HEADER, LineHeader
@@ -15,8 +14,7 @@ from forensics.symbols.dwarf.ranges import UnitIndex, holds
 from forensics.symbols.dwarf.units import Unit
 from forensics.symbols.site import Call
 
-#: What reading damaged DWARF raises; each becomes an Absence here.
-DAMAGE = (IndexError, ValueError, KeyError, struct.error, RecursionError, ZeroDivisionError)
+__all__ = ["DAMAGE", "DwarfLines", "open_dwarf"]
 
 
 class DwarfLines:
