@@ -77,8 +77,9 @@ def plain_answers(original: Path) -> tuple[list[int], list[object]]:
     image = image_of(original)
     if ".debug_info" not in image.sections:
         pytest.skip("this build has no DWARF")
-    functions = [one for one in functions_of([image]).functions if one[1] and not one[2].startswith("_")]
-    addresses = [
+    table = functions_of([image])
+    functions = [one for one in table.functions if one[1] and not one[2].startswith("_")]
+    addresses = [table.start_of("main") or 0] + [
         at
         for start, size, _name in functions[::_FUNCTIONS]
         for at in range(start, start + size, size // _ADDRESSES + 1)
