@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import IO
 
@@ -19,10 +18,10 @@ from forensics.intake import Taken, check, take, text_stream
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
 from forensics.memory.open import open_bytes
-from forensics.record import record
+from forensics.record import record, replace
 from forensics.report.document import Report
 from forensics.symbols.find import Places
-from forensics.symbols.store import cache_directory
+from forensics.symbols.memo import cache_directory
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
 

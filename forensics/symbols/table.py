@@ -5,8 +5,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 
+from forensics.absence import Absence
 from forensics.elf.constants import STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
 from forensics.elf.image import ElfImage
+from forensics.symbols.fragments import Fragment, FragmentTable
 
 
 class SymbolTable:
@@ -29,17 +31,38 @@ class SymbolTable:
         (hand-written assembly, a label within a function) counts only where no function of a
         known size holds the address, and then reaches to the next one.
         """
+        start, _size, name = self._find(address)
+        return name, start
+
+    def find_within(self, address: int, fragments: FragmentTable) -> tuple[str, int]:
+        """As ``find``, but no name crosses a border of code that the call frame table draws.
+
+        A symbol names a fragment that begins where it does, holds it, or lies within it. One of size 0
+        reaches to the end of its own fragment; code without a fragment it names up to the next one.
+        """
+        start, size, name = self._find(address)
+        if not name:
+            return "", 0
+        fragment = fragments.find(address)
+        if isinstance(fragment, Absence):
+            return ("", 0) if size == 0 and fragments.begins_within(start, address) else (name, start)
+        if fragment.holds(start) or (start <= fragment.start and fragment.end <= start + size):
+            return name, start
+        return "", 0
+
+    def _find(self, address: int) -> tuple[int, int, str]:
+        """The entry that holds ``address``; (0, 0, "") for none."""
         index, unsized = bisect_right(self._starts, address) - 1, -1
         while index >= 0:
             start, size, name = self.functions[index]
             if size and address < start + size:
-                return name, start
+                return start, size, name
             if size == 0:
                 unsized = index if unsized < 0 else unsized
             elif index == 0 or address >= self.functions[index - 1][0] + self.functions[index - 1][1]:
                 break
             index -= 1
-        return (self.functions[unsized][2], self.functions[unsized][0]) if unsized >= 0 else ("", 0)
+        return self.functions[unsized] if unsized >= 0 else (0, 0, "")
 
     def start_of(self, name: str) -> int | None:
         """The address of the function ``name``."""
@@ -48,8 +71,8 @@ class SymbolTable:
         return self._by_name.get(name)
 
 
-def functions_of(images: Iterable[ElfImage]) -> SymbolTable:
-    """The functions of ``.symtab`` and ``.dynsym`` of an image and its debug file."""
+def functions_of(images: Iterable[ElfImage], fragments: FragmentTable | Absence | None = None) -> SymbolTable:
+    """The functions of ``.symtab`` and ``.dynsym`` of an image and its debug file; ``fragments`` bound their code."""
     found: dict[tuple[int, str], int] = {}
     for image in images:
         last: dict[int, tuple[int, str]] = {}
@@ -63,8 +86,16 @@ def functions_of(images: Iterable[ElfImage]) -> SymbolTable:
         for section, key in last.items():
             # A symbol without size reaches to the next one, but never into another section.
             if found[key] == 0:
-                found[key] = max(0, image.section_end(section) - key[0])
+                found[key] = max(0, _end(key[0], image.section_end(section), fragments) - key[0])
     return SymbolTable((start, size, name) for (start, name), size in found.items())
+
+
+def _end(start: int, section_end: int, fragments: FragmentTable | Absence | None) -> int:
+    """Where the code ends that begins at ``start`` and whose symbol does not tell its size."""
+    if not isinstance(fragments, FragmentTable):
+        return section_end
+    fragment = fragments.find(start)
+    return min(section_end, fragment.end if isinstance(fragment, Fragment) else fragments.next_start(start))
 
 
 def _is_code(image: ElfImage, section: int, kind: int) -> bool:

@@ -129,10 +129,12 @@ def _by_code_aarch64(around: Surroundings, registers: Registers) -> Registers | 
     caller = registers.get(architecture.link, 0) & architecture.code_mask
     pc = registers.get(architecture.pc, 0)
     data, before = around.code(pc, 16), around.code(pc - 4, 4)
-    if isinstance(data, Absence) or not around.believed(caller):
-        return None
-    words = struct.unpack("<4I", data)
     found = registers | {architecture.pc: caller}
+    if not around.believed(caller):
+        return None
+    if isinstance(data, Absence):
+        return found if _is_leaf(around, registers, pc, caller) else None
+    words = struct.unpack("<4I", data)
     if words[0] == _MOV_X29_SP and isinstance(before, bytes) and _is_push(int.from_bytes(before, "little")):
         sp = registers.get(architecture.sp, 0)
         frame = around.memory.word(sp)
@@ -150,11 +152,14 @@ def _is_push(word: int) -> bool:
 def _is_leaf(around: Surroundings, registers: Registers, pc: int, caller: int) -> bool:
     """Whether the function at ``pc`` has made no frame.
 
-    After a call of its own, x30 leads into the function itself; with a frame, x30 was saved next to x29.
+    After a call of its own, x30 leads into the function itself, or at least into its module;
+    with a frame, x30 was saved next to x29.
     """
     saved = around.memory.word(registers.get(around.architecture.fp, 0) + 8)
     if isinstance(saved, int) and saved & around.architecture.code_mask == caller:
         return False
+    if around.memory.find(pc) != around.memory.find(caller):
+        return around.proven(caller)  # whatever function was called there, it may have jumped on
     (running, _start), (calling, _start) = around.function_at(pc), around.function_at(caller - 1)
     return bool(running and calling) and running != calling and around.called(caller, pc)
 

@@ -83,6 +83,18 @@ def _placed(loaded: list[Loaded]) -> list[str]:
     return words
 
 
+def lines(executable: Path, addresses: list[int]) -> list[tuple[str, int]]:
+    """``info line`` of each address: file and line, ("", 0) where gdb knows none."""
+    assert GDB
+    script = executable.with_suffix(".gdb")
+    script.write_text("".join(f"info line *{at}\n" for at in addresses))
+    command = [GDB, "-nx", "-batch", "-ex", "set width 0", "-x", str(script), str(executable)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL)
+    answers = re.findall(r'^Line (\d+) of "([^"]*)"|^No line', done.stdout, re.MULTILINE)
+    assert len(answers) == len(addresses)
+    return [(file, int(line or 0)) for line, file in answers]
+
+
 def parse(text: str) -> dict[int, list[GdbFrame]]:
     """The frames of each thread in what gdb printed."""
     found: dict[int, list[GdbFrame]] = {}

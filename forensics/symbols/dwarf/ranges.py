@@ -8,7 +8,8 @@ from bisect import bisect_right
 from forensics.elf.encoding import read_uleb128
 from forensics.symbols.dwarf.entry import Entry
 from forensics.symbols.dwarf.forms import RNGLISTX
-from forensics.symbols.dwarf.info import AT_LOW_PC, AT_RANGES, DebugInfo, Unit
+from forensics.symbols.dwarf.info import AT_LOW_PC, AT_RANGES, DebugInfo, has_code
+from forensics.symbols.dwarf.units import Unit, read_length
 
 AT_HIGH_PC = 0x12
 
@@ -32,14 +33,17 @@ def holds(ranges: list[Range], pc: int) -> bool:
 
 
 def _range_list(entry: Entry) -> list[Range]:
-    value = entry.number(AT_RANGES, 0)
-    if entry.unit.version < 5:
-        return _old_list(entry.info.section(".debug_ranges"), value, entry.unit.low_pc)
-    lists = entry.info.section(".debug_rnglists")
-    if entry.form(AT_RANGES) == RNGLISTX:
-        base = entry.unit.range_lists_base
-        value = base + struct.unpack_from("<I", lists, base + value * 4)[0]
-    return _new_list(lists, value, entry)
+    value, unit = entry.number(AT_RANGES, 0), entry.unit
+    if unit.version < 5:
+        found = _old_list(entry.info.section(".debug_ranges"), value + unit.ranges_base, unit.low_pc)
+    else:
+        lists = entry.info.section(".debug_rnglists")
+        if entry.form(AT_RANGES) == RNGLISTX:
+            base, size = unit.range_lists_base, unit.offset_size
+            value = base + struct.unpack_from("<Q" if size == 8 else "<I", lists, base + value * size)[0]
+        found = _new_list(lists, value, entry)
+    entry.info.spend(len(found))
+    return found
 
 
 def _old_list(data: bytes, position: int, base: int) -> list[Range]:
@@ -117,13 +121,18 @@ def _aranges(info: DebugInfo) -> list[tuple[int, int, int]]:
     """(start, end, offset of the unit) from .debug_aranges (DWARF 5, 6.1.2)."""
     data, position, found = info.section(".debug_aranges"), 0, []
     while position + 12 <= len(data):
-        length, _version, unit, _address_size, _segment_size = struct.unpack_from("<IHIBB", data, position)
-        end = min(position + 4 + length, len(data))
+        length, header, offset_size = read_length(data, position)
+        if length == 0:
+            break
+        end = min(header + length, len(data))
+        unit = int.from_bytes(data[header + 2 : header + 2 + offset_size], "little")
         # Tuples are aligned to twice the size of an address, counted from the start of the header.
-        for start, size in struct.iter_unpack("<QQ", data[position + 16 : end - (end - position) % 16]):
-            if size:
+        first = position + (header + 2 + offset_size + 2 - position + 15) // 16 * 16
+        for start, size in struct.iter_unpack("<QQ", data[first : end - (end - first) % 16]) if first < end else ():
+            if size and start:
                 found.append((start, start + size, unit))
-        position = position + 4 + length
+        position = end
+    info.spend(len(found))
     return found
 
 
@@ -131,7 +140,7 @@ def _ranges_of_units(info: DebugInfo, listed: set[int]) -> list[tuple[int, int, 
     return [
         (start, end, unit.offset)
         for unit in info.units
-        if unit.offset not in listed
+        if unit.offset not in listed and has_code(unit)
         for start, end in ranges_of(info.top(unit))
         if start
     ]
