@@ -11,7 +11,7 @@ from forensics.unwind.frame import ThreadStack
 
 
 def open_core(path: str, places: Places) -> tuple[Process, tuple[ThreadStack, ...]]:
-    """The process of the core at ``path`` and its stacks. Raises InputError when it cannot be read, or has no thread."""
+    """The process of the core at ``path`` and its stacks. Raises InputError if it is damaged or has no thread."""
     core = read_core(open_bytes(path))
     if not core.threads:
         gap = next(gap for gap in core.gaps if gap.subject == NO_THREADS)
