@@ -62,7 +62,9 @@ class ModuleSymbols:
             from forensics.symbols.table import functions_of
 
             pack = self.files.pack
-            self._table = pack.table if pack and not self.images else functions_of(self.images, self.fragments)
+            self._table = functions_of(self.images, self.fragments) if self.images or pack is None else pack.table
+            if pack is not None and pack.table.complete and not self._table.complete:
+                self._table = pack.table  # the file is stripped, and the pack was made before it was
         return self._table
 
     @property

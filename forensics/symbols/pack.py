@@ -3,8 +3,9 @@
 A pack is a sequence of entries, one a build, so that ``cat`` joins packs. Format 2, little-endian; an entry is
 ``b"HAPSYM"``, a 16-bit format, the length of its JSON (u32), the length of its body (u64), the JSON and the body.
 The JSON: ``{"build_id", "path", "made_by", "machine", "version", "frames_address", "header_address",
-"sections": {name: [offset, packed size, size]}}``, offsets from the start of the body; ``machine``
-is e_machine, ``version`` HAProxy's own ("" for a library). Each section is one zstd frame:
+"complete", "sections": {name: [offset, packed size, size]}}``, offsets from the start of the body; ``machine``
+is e_machine, ``version`` HAProxy's own ("" for a library),
+``complete`` tells that static functions are among the names. Each section is one zstd frame:
 
 ``functions``   rows of (start u64, size u32, name u32); ``names`` holds the text
 ``variables``   rows as ``functions``: global variables
@@ -80,6 +81,8 @@ class SymbolPack:
         self.made_by = str(header.get("made_by", ""))
         self.machine = int(header["machine"])
         self.version = str(header.get("version", ""))
+        #: Whether it has the names of all functions, static ones too: the build had a .symtab.
+        self.complete = bool(header.get("complete", "entries" in header["sections"]))
         self.frames_address = int(header["frames_address"])
         self.header_address = int(header["header_address"])
         self._source = source
@@ -153,8 +156,7 @@ class SymbolPack:
             data = self.section("functions")
             rows = FUNCTION.iter_unpack(data[: len(data) - len(data) % FUNCTION.size])
             named = ((start, size, self.name(name)) for start, size, name in rows)
-            # It may be the pack of a stripped build.
-            self._table = SymbolTable(named, complete=False)
+            self._table = SymbolTable(named, complete=self.complete)
         return self._table
 
     @property

@@ -47,6 +47,7 @@ def pack_entry(symbols: ModuleSymbols, *, slim: bool = False) -> bytes | Absence
     header: dict[str, object] = {
         "build_id": build_id, "path": symbols.files.module.path, "made_by": f"haproxy-forensics {__version__}",
         "machine": symbols.images[-1].header.machine, "version": _version(symbols, variables),
+        "complete": symbols.table.complete,
         "frames_address": 0, "header_address": 0,
     }  # fmt: skip
     image = symbols.files.image
