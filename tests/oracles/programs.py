@@ -24,7 +24,8 @@ def compile_c(folder: Path, name: str, source: str, *flags: str) -> Path:
     return folder / name
 
 
-def _unlimited_core() -> None:
+def unlimited_core() -> None:
+    """Allow cores of any size, as far as this process may."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
@@ -43,7 +44,7 @@ def core_of(executable: Path, folder: Path, *arguments: str) -> Path | None:
     folder.mkdir(exist_ok=True)
     if kernel_writes_cores():
         subprocess.run(
-            [executable, *arguments], cwd=folder, preexec_fn=_unlimited_core, timeout=30, check=False,
+            [executable, *arguments], cwd=folder, preexec_fn=unlimited_core, timeout=30, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         cores = sorted(path for path in folder.glob("*core*") if path.is_file())
