@@ -10,14 +10,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import forensics
-from benchmarks.contestants import COLD, GDB, OURS, cache, contestants_for, find_drgn
+from benchmarks.contestants import BARE_GDB, COLD, GDB, OURS, cache, contestants_for, find_drgn
+from benchmarks.further_cores import further_cores
 from benchmarks.machine import machine_line
 from benchmarks.sparse_core import append_segment
+from benchmarks.store import building
 from benchmarks.subjects import Subject, find_subjects
+from benchmarks.tables import against, memory, table
 from benchmarks.timing import BenchmarkError, Contestant, Result, compare, run_once
 
 MIB = 1 << 20
@@ -55,37 +58,14 @@ def sections(subjects: list[Subject], scratch: Path, drgn: Path | None, rounds: 
     for subject in subjects:
         results = compare(contestants_for(subject, scratch, drgn), rounds)
         title = f"{subject.name}; {subject.symbols}; core of {subject.core.stat().st_size / MIB:.0f} MiB"
-        yield [f"**{title}**", "", *against_gdb(results)]
+        yield [f"**{title}**", "", *against(results, (GDB, BARE_GDB))]
+        if subject.symbols == "DWARF":
+            yield ["**Building the store entry**", "", *building(subject.executable, scratch, rounds)]
+            more = further_cores(subject.executable, scratch)
+            yield ["**Further cores of a known build, in one process**", "", *more]
     yield ["**The command itself**", "", *floor(rounds)]
     yield ["**A core of 8 GB (a hole for the most part)**", "", *sparse(subjects[0], scratch, drgn)]
     yield ["**Imports of a warm triage** (milliseconds, under -X importtime)", "", *imports(subjects[-1], scratch)]
-
-
-def row(cells: Iterable[str]) -> str:
-    """One row of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
-
-
-def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> list[str]:
-    """A Markdown table; all columns but the first hold numbers."""
-    return [row(head), row(["---", *["---:"] * (len(head) - 1)]), *(row(cells) for cells in rows)]
-
-
-def against_gdb(results: list[Result]) -> list[str]:
-    """Seconds, ratio to gdb, peak memory."""
-    gdb = next((result.seconds for result in results if result.name == GDB), 0.0)
-    return table(
-        ("whole process", "seconds", "of gdb's time", "peak memory", "read"),
-        (
-            (result.name, f"{result.seconds:.3f}", f"{result.seconds / gdb:.2f}" if gdb else "", *memory(result))
-            for result in results
-        ),
-    )
-
-
-def memory(result: Result) -> tuple[str, str]:
-    """Peak and bytes read, as table cells."""
-    return f"{result.peak / MIB:.0f} MiB", f"{result.read / MIB:.1f} MiB"
 
 
 def floor(rounds: int) -> list[str]:

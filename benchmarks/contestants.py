@@ -13,7 +13,9 @@ from benchmarks.subjects import Subject
 from benchmarks.timing import Contestant
 
 OURS = Path(sys.executable).with_name("haproxy-forensics")
-COLD, WARM, GDB = "haproxy-forensics, cold", "haproxy-forensics, warm", "gdb"
+COLD, WARM, GDB = "`triage`, cold", "`triage`, warm", "gdb"
+#: gdb on a machine where libc's debug symbols are not installed: it has less to read, and is faster.
+BARE_GDB = "gdb, no separate debug files"
 
 _DRGN_SCRIPT = "for thread in prog.threads():\n    print(thread.tid)\n    print(thread.stack_trace())\n"
 
@@ -22,12 +24,17 @@ def contestants_for(subject: Subject, scratch: Path, drgn: Path | None) -> list[
     """Ours with an empty and with a filled cache, and whoever else is on this machine."""
     core, executable = str(subject.core), str(subject.executable)
     ours = (str(OURS), "triage", core, "--exe", executable)
+    stacks = (str(OURS), "backtrace", core, "--exe", executable)
     found = [
+        Contestant("`backtrace`, warm", stacks, lambda: cache(scratch / "warm")),
         Contestant(WARM, ours, lambda: cache(scratch / "warm")),
         Contestant(COLD, ours, lambda: cache(Path(tempfile.mkdtemp(prefix="cold-", dir=scratch)))),
     ]
     if gdb := shutil.which("gdb"):
-        found.append(Contestant(GDB, (gdb, "-nx", "-batch", "-ex", "thread apply all bt", executable, core)))
+        question = ("-ex", "thread apply all bt", executable, core)
+        found.append(Contestant(GDB, (gdb, "-nx", "-batch", *question)))
+        nowhere = ("-iex", "set debug-file-directory /nonexistent")
+        found.append(Contestant(BARE_GDB, (gdb, "-nx", "-batch", *nowhere, *question)))
     if eu_stack := shutil.which("eu-stack"):
         command = (eu_stack, "-i", "-s", "-e", executable, "--core", core)
         found.append(Contestant("eu-stack", command, accepted=frozenset({0, 1})))  # 1: some frames only

@@ -12,16 +12,21 @@ from forensics.elf.module import Module
 from forensics.evidence.agreement import contradictions
 from forensics.evidence.fact import Crash, Fact
 from forensics.evidence.from_core import CoreWitness
+from forensics.haproxy.counters import Counter, Counters
 from forensics.haproxy.release import Release
 from forensics.intake import Taken
 from forensics.matching.verdict import Verdict
 from forensics.report import document
+from forensics.report.words import plural
 from forensics.unwind.backtrace import Process
 from forensics.unwind.frame import Frame
 from forensics.versions import Version
 
 #: What usually cuts a core, by what is missing (see `man systemd-coredump.conf`, `man core`).
 _CUT = "a limit of the collector (`ProcessSizeMax`, `ExternalSizeMax`), `ulimit -c`, or a full disk"
+
+#: Places that a gap lists; the report's modules have all.
+_MOST_TRIED = 4
 
 
 def assemble(
@@ -40,6 +45,7 @@ def assemble(
         thread_groups=document.group_threads(threads),
         modules=_modules(witness),
         disagreements=tuple(_disagreement(crash)),
+        state=_state(witness),
         gaps=crash.gaps + _gaps(witness),
     )
     return document.with_diagnosis(report, diagnose(crash, verdicts, stacks, build_id))
@@ -144,6 +150,24 @@ def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
     )
 
 
+def _state(witness: CoreWitness | None) -> dict[str, object]:
+    """What the process's own structures say beside the crash: which of its checks matched before."""
+    state: dict[str, object] = {}
+    if witness is not None and isinstance(witness.counters, Counters) and witness.counters.hits:
+        hits = sorted(witness.counters.hits, key=lambda one: (one.kind == "glitch", -one.count))
+        state["checks"] = [_check(one) for one in hits]
+    if witness is not None and witness.death.candidates:
+        state["candidate assertions"] = list(witness.death.candidates)
+    return state
+
+
+def _check(hit: Counter) -> dict[str, object]:
+    return {
+        "kind": hit.kind, "source": f"{hit.file}:{hit.line}", "function": hit.function, "condition": hit.condition,
+        "explanation": hit.explanation, "count": hit.count,
+    }  # fmt: skip
+
+
 def _disagreement(crash: Crash) -> list[document.Disagreement]:
     found = []
     for one in contradictions(crash):
@@ -161,19 +185,41 @@ def _gaps(witness: CoreWitness | None) -> tuple[Absence, ...]:
     """What the files of the modules could not give."""
     if witness is None:
         return ()
-    return (*_module_gaps(witness.process), *_unnamed(witness))
+    return (*_doubts(witness), *_module_gaps(witness.process), *_unnamed(witness))
+
+
+def _doubts(witness: CoreWitness) -> Iterator[Absence]:
+    """Where the code that crashed and the memory of the process do not say the same."""
+    if witness.death.contradiction:
+        yield Absence(
+            "certainty about the failed check",
+            f"the code names {witness.death.file}:{witness.death.line}, but {witness.death.contradiction}",
+            "the log of the worker, which says which check failed",
+        )
 
 
 def _module_gaps(process: Process) -> Iterator[Absence]:
     for files in process.files:
         if files.status in ("missing", "malformed", "mismatched"):
             build = files.module.build_id or "unknown"
-            option = "--exe" if files.module.main else "--sysroot"
+            more = f"; and {len(files.tried) - _MOST_TRIED} more" if len(files.tried) > _MOST_TRIED else ""
             yield Absence(
                 f"code of {files.module.path}",
-                f"no file of its build-id ({build}) was found: " + ("; ".join(files.tried) or "nothing to try"),
-                f"the file that was running, with `{option}`; or a symbol pack of this build, with `--symbols`",
+                f"no file of its build-id ({build}) was found: "
+                + ("; ".join(files.tried[:_MOST_TRIED]) or "nothing to try")
+                + more,
+                _sources_of_code(files.module),
             )
+
+
+def _sources_of_code(module: Module) -> str:
+    """What supplies a module's file, as the next thing to type."""
+    option = "--exe" if module.main else "--sysroot"
+    fetched = f", or `debuginfod-find executable {module.build_id}`" if isinstance(module.build_id, str) else ""
+    return (
+        f"the file that was running, with `{option}`; `--debuginfod`{fetched};"
+        " or `haproxy-forensics symbols pack CORE` on its host, and the packs here with `--symbols`"
+    )
 
 
 def _unnamed(witness: CoreWitness) -> Iterator[Absence]:
@@ -182,9 +228,11 @@ def _unnamed(witness: CoreWitness) -> Iterator[Absence]:
     main = witness.process.core.main_module
     if not isinstance(main, Module) or not any(frame.module == main.path for frame in frames):
         return
-    build = f" of build-id {main.build_id}" if isinstance(main.build_id, str) else ""
+    fetched = f", or `debuginfod-find debuginfo {main.build_id}`" if isinstance(main.build_id, str) else ""
+    places = {frame.pc for frame in frames if frame.module == main.path}
     yield Absence(
-        f"names of {len({frame.pc for frame in frames if frame.module == main.path})} functions of {main.name}",
+        f"names of {plural(len(places), 'function')} of {main.name}",
         "the executable is stripped: only exported functions have names",
-        f"the debug symbols{build} (package `haproxy-dbgsym` or `haproxy-debuginfo`), with `--debug-dir`",
+        "its debug symbols: `apt-get install haproxy-dbgsym` or `dnf debuginfo-install haproxy`, or what they"
+        f" install with `--debug-dir`; `--debuginfod`{fetched}",
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-#: Suffixes that gcc and clang append to the name of a clone or a fragment of a function.
-_CLONE = re.compile(r"(?:\.(?:isra|constprop|part|cold|lto_priv|llvm)(?:\.\d+)*)+$")
+#: Suffixes that gcc and clang append to the name of a clone, a fragment or an alias; names in C have no dots.
+_CLONE = re.compile(r"(?:\.(?:isra|constprop|part|cold|lto_priv|localalias|clone|llvm|__uniq)(?:\.\d+)*)+$")
 
 #: A frame whose function has no name.
 UNNAMED = "?"

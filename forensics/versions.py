@@ -9,11 +9,10 @@ order: a snapshot compares as the release it is named after.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
-from forensics.record import record
+from forensics.record import field, record
 
 _NUMBER = r"(\d{1,4})\.(\d{1,4})"
 _VERSION = re.compile(rf"v?{_NUMBER}(?:-dev(\d{{1,4}})|\.(\d{{1,4}}))(?![\d.]|[A-Za-z])")
@@ -26,7 +25,7 @@ _DEVELOPMENT, _RELEASED = 0, 1
 _LAST = 10**9
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record
 class Version:
     """One release of HAProxy. ``text`` is what was parsed and takes no part in comparisons."""
 
@@ -35,6 +34,19 @@ class Version:
     stage: int
     number: int
     text: str = field(default="", compare=False)
+
+    @property
+    def order(self) -> tuple[int, int, int, int]:
+        """What versions are ordered by."""
+        return self.major, self.minor, self.stage, self.number
+
+    def __lt__(self, other: Version) -> bool:
+        """Whether this release came before."""
+        return self.order < other.order
+
+    def __le__(self, other: Version) -> bool:
+        """Whether this release is the same or came before."""
+        return self.order <= other.order
 
     @staticmethod
     def parse(text: str) -> Version | Absence:

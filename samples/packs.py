@@ -13,9 +13,8 @@ from pathlib import Path
 from forensics.absence import Absence
 from forensics.api import Options, open_core
 from forensics.elf.module import VDSO
-from forensics.symbols.find import Places
-from forensics.symbols.pack import pack_name
-from forensics.symbols.pack_writer import write_pack
+from forensics.symbols.pack_writer import pack_entry, write_pack
+from forensics.symbols.places import Places, pack_name
 from samples.golden import SAMPLES, SYMBOLS
 
 #: Samples whose core is of no HAProxy.
@@ -43,9 +42,10 @@ def write(name: str, lab: Path, written: set[Path]) -> set[Path]:
             continue
         path = SYMBOLS / pack_name(str(files.module.build_id))
         if path not in written:
-            pack = write_pack(process.symbols(files.module), str(SYMBOLS))
-            if isinstance(pack, Absence):
-                raise SystemExit(f"{name}: {files.module.path}: {pack.reason}")
+            entry = pack_entry(process.symbols(files.module), slim=True)
+            if isinstance(entry, Absence):
+                raise SystemExit(f"{name}: {files.module.path}: {entry.reason}")
+            write_pack(str(path), [entry])
         needed.add(path)
     return needed
 

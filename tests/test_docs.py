@@ -18,7 +18,15 @@ from tools import make_docs
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMAND = "haproxy-forensics"
 REPORT_MARK = "WHAT TO DO NOW"
-DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "samples/README.md", "docs/cli.md"]
+DOCUMENTS = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "samples/README.md",
+    "docs/cli.md",
+    "docs/symbols.md",
+]
 
 #: A path of the checkout in backticks; with placeholders (`<name>`, `NAME`, `*`, `...`) it is none.
 _PATH = re.compile(r"`((?:forensics|tests|samples|signatures|requirements|benchmarks|tools)/[\w./-]*)`")

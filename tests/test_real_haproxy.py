@@ -106,7 +106,7 @@ def test_compressed_cores_open_directly(tmp_path: Path) -> None:
 
 def test_symbol_packs_stand_in_for_every_file_of_the_host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     crashed = died("debug dev bug", tmp_path, threads=3)
-    packs = tmp_path / "packs"
+    packs = tmp_path / "haproxy.symbols"
     ran = run(capsys, "symbols", "pack", str(crashed.core), "--output", str(packs))
     assert ran.status == 0, ran.err
     with_files = report_of(crashed.core)
@@ -115,8 +115,8 @@ def test_symbol_packs_stand_in_for_every_file_of_the_host(tmp_path: Path, capsys
     assert with_packs.threads == with_files.threads
     assert with_packs.crash == with_files.crash
     assert len(with_packs.threads) == 3
-    shown = run(capsys, "symbols", "show", str(next(packs.iterdir())))
-    assert "functions" in shown.out
+    shown = run(capsys, "symbols", "list", str(packs))
+    assert re.search(rf" {re.escape(version())} .*/haproxy$", shown.out, re.M), shown.out
 
 
 def test_the_thread_that_died_has_the_number_that_the_log_gives_it(tmp_path: Path) -> None:
@@ -132,4 +132,7 @@ def test_the_version_is_found_without_the_executable(tmp_path: Path) -> None:
     crashed = died("debug dev bug", tmp_path)
     report = triage([str(crashed.core)], Options(Places(sysroot=str(tmp_path / "nothing"))))
     assert report.process.version == version()
-    assert any("--exe" in gap.remedy for gap in report.gaps)
+    build_id = next(module.build_id for module in report.modules if module.path.endswith("/haproxy"))
+    remedy = next(gap.remedy for gap in report.gaps if gap.subject == f"code of {HAPROXY}")
+    for words in ("`--exe`", "`--debuginfod`", f"`debuginfod-find executable {build_id}`", "symbols pack CORE"):
+        assert words in remedy

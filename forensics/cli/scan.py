@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-import typer
-
-from forensics.cli.options import DebugDirectories, Exe, NoScrub, Output, Signatures, Symbols, Sysroot
+from forensics.cli.arguments import Parser, number
+from forensics.cli.options import add_format, add_no_scrub, add_output, add_places, add_signatures, places_of
 from forensics.errors import UnreadableInput
 
 if TYPE_CHECKING:
@@ -20,72 +19,62 @@ if TYPE_CHECKING:
     from forensics.batch.terminal import Terminal
 
 
-class ScanFormat(StrEnum):
-    """Renderings of a batch."""
+DESCRIPTION = """\
+Diagnose many incidents: every input on its own, one line each, then equal crashes grouped.
 
-    TEXT = "text"
-    JSON = "json"
+An input that takes too long, or too much memory, or that nothing can be made of, is
+reported and does not keep the others. Exit status 1 when there was one.
+
+haproxy-forensics scan /var/lib/systemd/coredump
+haproxy-forensics scan crashes/ --symbols packs/ --jobs 8
+haproxy-forensics scan '/srv/**/core*' --format json > crashes.jsonl"""
 
 
-def scan(
-    paths: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="PATH...",
-            help="Cores and logs, compressed or not; directories, of which every core is analysed and every text that "
-            "tells of a crash; patterns in quotes.",
-            show_default=False,
-        ),
-    ],
-    format: Annotated[  # noqa: A002 - the option's name
-        ScanFormat, typer.Option("--format", "-f", help="`json` is one report a line, as JSON Lines.")
-    ] = ScanFormat.TEXT,
-    output: Output = "",
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", metavar="N", min=1, help="Worker processes; as many as processors when not given."
-        ),
-    ] = None,
-    timeout: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Time that one input may take.")] = 120,
-    memory: Annotated[int, typer.Option(metavar="MIB", min=256, help="Memory that one worker may take.")] = 2048,
-    exe: Exe = "",
-    debug_dir: DebugDirectories = None,
-    sysroot: Sysroot = "",
-    symbols: Symbols = None,
-    signatures: Signatures = "",
-    no_scrub: NoScrub = False,
-) -> None:
-    """Diagnose many incidents: every input on its own, one line each, then equal crashes grouped.
+def configure(parser: Parser) -> None:
+    """The arguments of the command."""
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+",
+        help="Cores and logs, compressed or not; directories, of which every core is analysed and every text that "
+        "tells of a crash; patterns in quotes.",
+    )  # fmt: skip
+    add_format(parser, ("text", "json"), "`json` is one report a line, as JSON Lines.")
+    add_output(parser)
+    parser.add_argument(
+        "-j", "--jobs", metavar="N", type=number(int, 1), help="Worker processes; if not given, as many as processors."
+    )
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=number(float, 0.1), default=120.0,
+        help="Time that one input may take; 120 if not given.",
+    )  # fmt: skip
+    parser.add_argument(
+        "--memory", metavar="MIB", type=number(int, 256), default=2048,
+        help="Memory that one worker may take; 2048 if not given.",
+    )  # fmt: skip
+    add_no_scrub(parser)
+    add_signatures(parser)
+    add_places(parser)
 
-    An input that takes too long, or too much memory, or that nothing can be made of, is
-    reported and does not keep the others. Exit status 1 when there was one.
 
-    \b
-    haproxy-forensics scan /var/lib/systemd/coredump
-    haproxy-forensics scan crashes/ --symbols packs/ --jobs 8
-    haproxy-forensics scan '/srv/**/core*' --format json > crashes.jsonl
-    """
+def run(chosen: argparse.Namespace) -> int:
+    """Scan; the exit status."""
     from forensics.api import Options
     from forensics.batch.groups import Groups
     from forensics.batch.scan import Tally, scan
     from forensics.batch.terminal import Terminal
-    from forensics.symbols.find import Places
 
-    places = Places(exe, tuple(debug_dir or ()), sysroot, tuple(symbols or ()))
-    options, tally, groups = Options(places, signatures, not no_scrub), Tally(), Groups()
-    with _destination(output) as out, closing(Terminal(out, sys.stderr)) as terminal:
-        results = scan(paths, options, jobs, timeout, memory, tally)
+    options = Options(places_of(chosen), chosen.signatures, not chosen.no_scrub)
+    tally, groups = Tally(), Groups()
+    with _destination(chosen.output) as out, closing(Terminal(out, sys.stderr)) as terminal:
+        results = scan(chosen.paths, options, chosen.jobs, chosen.timeout, chosen.memory, tally)
         try:
             with closing(results):
-                _follow(results, terminal, format, groups, tally)
+                _follow(results, terminal, chosen.format, groups, tally)
         except KeyboardInterrupt:
             terminal.close()
             sys.stderr.write(f"interrupted: {groups.total} done, the rest was not analysed\n")
-            raise typer.Exit(130) from None
-        _conclude(terminal, format, groups, tally)
-    if groups.failed_count:
-        raise typer.Exit(1)
+            return 130
+        _conclude(terminal, chosen.format, groups, tally)
+    return 1 if groups.failed_count else 0
 
 
 @contextmanager
@@ -105,7 +94,7 @@ def _destination(path: str) -> Iterator[TextIO]:
 def _follow(
     results: Iterator[ScanResult],
     terminal: Terminal,
-    format: ScanFormat,  # noqa: A002 - as the option
+    form: str,
     groups: Groups,
     tally: Tally,
 ) -> None:
@@ -119,7 +108,7 @@ def _follow(
         groups.add(one)
         terminal.expect(tally.total)
         terminal.advance()
-        if format is ScanFormat.JSON:
+        if form == "json":
             terminal.write(result.to_json_line())
         else:
             terminal.show(input_line(one, columns))
@@ -127,7 +116,7 @@ def _follow(
 
 def _conclude(
     terminal: Terminal,
-    format: ScanFormat,  # noqa: A002 - as the option
+    form: str,
     groups: Groups,
     tally: Tally,
 ) -> None:
@@ -135,7 +124,7 @@ def _conclude(
     from forensics.batch.lines import group_lines, summary
 
     terminal.close()
-    if format is ScanFormat.TEXT:
+    if form == "text":
         for line in group_lines(groups, terminal.width):
             terminal.show(line)
     sys.stderr.write(summary(groups, tally.ignored))

@@ -2,83 +2,65 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from forensics.cli.options import (
-    DebugDirectories,
-    Exe,
-    NoScrub,
-    Output,
-    ReportFormat,
-    Signatures,
-    Symbols,
-    Sysroot,
-    VerdictWord,
-)
+from forensics.cli.arguments import Parser
+from forensics.cli.options import add_format, add_no_scrub, add_output, add_places, add_signatures, places_of
 from forensics.cli.output import write
 
 if TYPE_CHECKING:
     from forensics.report.document import Report
 
+DESCRIPTION = """\
+Diagnose one incident: what died, where and why, whether it is a known bug, what to do now.
+
+Everything given belongs to ONE crash: its core, the log of the worker, of the master or of
+the kernel, its configuration. What core and log say differently is shown.
+
+haproxy-forensics triage core
+haproxy-forensics triage core.zst /var/log/haproxy.log /etc/haproxy/haproxy.cfg
+journalctl -u haproxy -o json | haproxy-forensics triage -
+haproxy-forensics triage core --exe ./haproxy --format markdown > ticket.md"""
+
 #: Best first: a verdict satisfies itself and all that come after it.
 _VERDICTS = ("confirmed", "probable", "possible")
 
 
-def triage(
-    evidence: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="EVIDENCE...",
-            help="Core, logs, haproxy.cfg, executable, in any order; `-` is a log on standard input. "
-            "Kinds are recognised by content; .zst .gz .xz .lz4 .bz2 open directly.",
-            show_default=False,
-        ),
-    ],
-    format: Annotated[ReportFormat, typer.Option("--format", "-f", help="Form of the report.")] = ReportFormat.TEXT,  # noqa: A002 - the option's name
-    output: Output = "",
-    exe: Exe = "",
-    debug_dir: DebugDirectories = None,
-    sysroot: Sysroot = "",
-    symbols: Symbols = None,
-    signatures: Signatures = "",
-    no_scrub: NoScrub = False,
-    fail_unless: Annotated[
-        VerdictWord | None,
-        typer.Option(
-            "--fail-unless", metavar="VERDICT", help="Exit with 1 unless a finding has at least this verdict."
-        ),
-    ] = None,
-) -> None:
-    """Diagnose one incident: what died, where and why, whether it is a known bug, what to do now.
+def configure(parser: Parser) -> None:
+    """The arguments of the command."""
+    parser.add_argument(
+        "evidence", metavar="EVIDENCE", nargs="+",
+        help="Core, logs, haproxy.cfg, executable, in any order; `-` is a log on standard input. "
+        "Kinds are recognised by content; .zst .gz .xz .lz4 .bz2 open directly.",
+    )  # fmt: skip
+    add_format(parser, ("text", "json", "markdown"), "Form of the report.")
+    add_output(parser)
+    parser.add_argument(
+        "--fail-unless", metavar="VERDICT", choices=_VERDICTS,
+        help="Exit with 1 unless a finding has at least this verdict: confirmed, probable, possible.",
+    )  # fmt: skip
+    add_no_scrub(parser)
+    add_signatures(parser)
+    add_places(parser)
 
-    Everything given belongs to ONE crash: its core, the log of the worker, of the master or of
-    the kernel, its configuration. What core and log say differently is shown.
 
-    \b
-    haproxy-forensics triage core
-    haproxy-forensics triage core.zst /var/log/haproxy.log /etc/haproxy/haproxy.cfg
-    journalctl -u haproxy -o json | haproxy-forensics triage -
-    haproxy-forensics triage core --exe ./haproxy --format markdown > ticket.md
-    """
+def run(chosen: argparse.Namespace) -> int:
+    """Triage; the exit status."""
     from forensics.api import Options, triage
-    from forensics.symbols.find import Places
 
-    places = Places(exe, tuple(debug_dir or ()), sysroot, tuple(symbols or ()))
-    report = triage(evidence, Options(places, signatures, not no_scrub))
-    _show(report, format, output)
-    if fail_unless is not None and not _reaches(report, fail_unless):
-        raise typer.Exit(1)
+    report = triage(chosen.evidence, Options(places_of(chosen), chosen.signatures, not chosen.no_scrub))
+    _show(report, chosen.format, chosen.output)
+    return 1 if chosen.fail_unless and not _reaches(report, chosen.fail_unless) else 0
 
 
-def _show(report: Report, format: ReportFormat, path: str) -> None:  # noqa: A002 - as the option
-    if format is ReportFormat.JSON:
+def _show(report: Report, form: str, path: str) -> None:
+    if form == "json":
         from forensics.report.render_json import render_json
 
         write(render_json(report), path)
-    elif format is ReportFormat.MARKDOWN:
+    elif form == "markdown":
         from forensics.report.markdown import render_markdown
 
         write(render_markdown(report), path)
@@ -92,6 +74,6 @@ def _show(report: Report, format: ReportFormat, path: str) -> None:  # noqa: A00
         print_report(report, sys.stdout)
 
 
-def _reaches(report: Report, wanted: VerdictWord) -> bool:
+def _reaches(report: Report, wanted: str) -> bool:
     enough = _VERDICTS[: _VERDICTS.index(wanted) + 1]
     return any(finding.verdict in enough for finding in report.findings)

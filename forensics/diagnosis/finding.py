@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact, FactValue
-from forensics.record import record
+from forensics.record import field, record
 from forensics.source import Source
 
 #: Verdicts that make a finding, best first.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from forensics.absence import Absence
 from forensics.elf.constants import (
     AT_SYSINFO_EHDR,
@@ -38,7 +36,7 @@ from forensics.elf.truncation import Truncation, explain_truncation, find_trunca
 from forensics.errors import MalformedInput
 from forensics.memory.process import Memory, Segment
 from forensics.memory.random_access import RandomAccess
-from forensics.record import record
+from forensics.record import open_record, record
 
 #: Notes of a core with 1,024 threads take some 3 MB, the file table of a huge process as much again.
 MAX_NOTES = 64 << 20
@@ -81,7 +79,7 @@ class CoreDump:
         return Absence("executable", "the core lists no mapped file (NT_FILE)", "the executable, with `--exe`")
 
 
-@dataclass(slots=True)
+@open_record
 class _Notes:
     """What the notes said, while they are read."""
 

@@ -24,8 +24,13 @@ _SHDR = struct.Struct("<IIQQQQIIQQ")
 _SYM = struct.Struct("<IBBHQQ")
 _CHDR = struct.Struct("<IIQQ")
 
+#: What `-gz=zlib-gnu` made before SHF_COMPRESSED: "ZLIB", the size in eight bytes (big-endian), the stream.
+_OLD_COMPRESSED = ".zdebug_"
+
 #: Debug sections of the largest HAProxy builds take some 40 MB decompressed.
 MAX_SECTION = 1 << 29
+#: Debug sections shrink to a third or a tenth; beyond this size, what claims to have shrunk a hundredfold is a bomb.
+_FREE_SIZE, _MOST_SHRUNK = 1 << 24, 100
 
 
 @record
@@ -55,6 +60,8 @@ class ElfSymbol:
 class ElfImage:
     """An ELF file, its parts read when they are asked for.
 
+    ``supplement`` is the file that `dwz -m` shares between several, named by .gnu_debugaltlink: who
+    finds files sets it. ``split_directories`` are further places of .dwo and .dwp files.
     Raises what ``read_header`` raises.
     """
 
@@ -65,6 +72,8 @@ class ElfImage:
         self.segments: tuple[ProgramHeader, ...] = read_segments(source, self.header)
         self._sections: dict[str, Section] | None = None
         self._in_order: list[Section] = []
+        self.supplement: ElfImage | None = None
+        self.split_directories: tuple[str, ...] = ()
 
     @property
     def build_id(self) -> str | Absence:
@@ -81,12 +90,16 @@ class ElfImage:
 
     @property
     def sections(self) -> dict[str, Section]:
-        """Sections by name; empty when the section headers are stripped or broken."""
+        """Sections by name; empty when the section headers are stripped or broken.
+
+        The `.zdebug_*` of old toolchains are listed under the names that they stand for.
+        """
         if self._sections is None:
             self._in_order = list(self._read_sections())
             self._sections = {}
             for section in self._in_order:
-                self._sections.setdefault(section.name, section)
+                name = f".{section.name[2:]}" if section.name.startswith(_OLD_COMPRESSED) else section.name
+                self._sections.setdefault(name, section)
         return self._sections
 
     def _read_sections(self) -> Iterator[Section]:
@@ -118,30 +131,52 @@ class ElfImage:
             return Absence(f"{name} of {self.path}", "the file has no such section")
         return self._content(section)
 
+    def joined(self, name: str) -> bytes:
+        """The bytes of all sections of this name, one after the other; b"" when there is none.
+
+        An object file has a section for each type unit, all of one name.
+        """
+        data = b""
+        for section in self._in_order if name in self.sections else ():
+            found = self._content(section) if section.name == name else b""
+            if isinstance(found, bytes) and len(data) + len(found) <= MAX_SECTION:
+                data = data + found if data else found
+        return data
+
     def _content(self, section: Section) -> bytes | Absence:
         if section.size > MAX_SECTION:
             return Absence(f"{section.name} of {self.path}", f"it claims {section.size} bytes")
         data = self.source.read(section.offset, section.size)
         if len(data) < section.size:
             return Absence(f"{section.name} of {self.path}", "the file ends before it", "the complete file")
-        return self._decompressed(section, data) if section.flags & SHF_COMPRESSED else data
+        if section.flags & SHF_COMPRESSED:
+            return self._decompressed(section, data)
+        if section.name.startswith(_OLD_COMPRESSED) and data.startswith(b"ZLIB"):
+            return self._inflated(section, data[12:], int.from_bytes(data[4:12], "big"))
+        return data
 
     def _decompressed(self, section: Section, data: bytes) -> bytes | Absence:
-        broken = Absence(f"{section.name} of {self.path}", "its compressed data is damaged", "the original file")
         if len(data) < _CHDR.size:
-            return broken
+            return self._broken(section)
         kind, _reserved, size, _align = _CHDR.unpack_from(data)
-        if not 0 < size <= MAX_SECTION:
-            return broken
         body = data[_CHDR.size :]
         if kind == ELFCOMPRESS_ZLIB:
-            try:
-                return zlib.decompressobj().decompress(body, size)
-            except zlib.error:
-                return broken
+            return self._inflated(section, body, size)
         if kind == ELFCOMPRESS_ZSTD:
-            return _zstd(body, size) or broken
+            return (_zstd(body, size) if _credible(size, body) else None) or self._broken(section)
         return Absence(f"{section.name} of {self.path}", f"it is compressed in an unknown way ({kind})")
+
+    def _inflated(self, section: Section, body: bytes, size: int) -> bytes | Absence:
+        if not _credible(size, body):
+            return self._broken(section)
+        try:
+            data = zlib.decompressobj().decompress(body, size)
+        except zlib.error:
+            return self._broken(section)
+        return data if len(data) == size else self._broken(section)
+
+    def _broken(self, section: Section) -> Absence:
+        return Absence(f"{section.name} of {self.path}", "its compressed data is damaged", "the original file")
 
     def symbols(self, table: str) -> Iterator[ElfSymbol]:
         """The symbols of ``.symtab`` or ``.dynsym``; nothing when the table is missing or broken."""
@@ -162,6 +197,11 @@ class ElfImage:
                 if len(data) == size:
                     return data
         return Absence(f"{self.path} at {address:#x}", "the file holds no bytes for this address")
+
+
+def _credible(size: int, body: bytes) -> bool:
+    """Whether ``body`` may be ``size`` bytes, compressed."""
+    return 0 < size <= min(MAX_SECTION, max(_FREE_SIZE, _MOST_SHRUNK * len(body)))
 
 
 def _zstd(body: bytes, size: int) -> bytes | None:

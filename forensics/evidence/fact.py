@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import field
 
 from forensics.absence import Absence
-from forensics.record import record
+from forensics.record import field, record
 from forensics.source import Source
 
 #: What a fact can hold. Stacks are tuples of StackEntry (see ``stack.py``).

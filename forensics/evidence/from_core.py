@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
 from forensics.haproxy.layout import is_sharded, stktable_members
 from forensics.haproxy.peers import peers_configured
@@ -16,6 +17,7 @@ from forensics.source import Source
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
 
+_NOT_READ = Absence("counters of checks", "they were not read")
 #: The stack of a core that holds no thread.
 NOBODY = ThreadStack(0, 0, False, (), "the core holds no thread")
 
@@ -28,6 +30,7 @@ class CoreWitness:
     stacks: tuple[ThreadStack, ...]
     release: Release | Absence
     death: Death
+    counters: Counters | Absence = _NOT_READ
 
     @property
     def path(self) -> str:
@@ -42,7 +45,9 @@ class CoreWitness:
 
 def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
     """Everything about the core that several collectors need."""
-    return CoreWitness(process, stacks, find_release(process), decide(process, stacks[0] if stacks else NOBODY))
+    counters = read_counters(process)
+    death = decide(process, stacks[0] if stacks else NOBODY, counters)
+    return CoreWitness(process, stacks, find_release(process), death, counters)
 
 
 #: A collector yields what it found.
@@ -78,7 +83,7 @@ def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
     yield Fact("crash.signal", signal.name, Source(witness.path, "NT_SIGINFO", thread=thread.lwp))
     if signal.address is not None:
         yield Fact("crash.address", signal.address, Source(witness.path, "NT_SIGINFO", thread=thread.lwp))
-    printed = Source(witness.path, "sentence that the code before the crash prints", thread=thread.lwp, frame=0)
+    printed = Source(witness.path, death.told_by, thread=thread.lwp, frame=0)
     if death.condition:
         yield Fact("crash.condition", death.condition, printed)
     if death.sentence and death.explanation:

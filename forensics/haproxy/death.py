@@ -1,7 +1,7 @@
 """How it died: told from the signal, the code that was running and the stack.
 
 HAProxy kills itself on purpose far more often than it breaks: BUG_ON and ABORT_NOW
-end in `ud2` (2.8 on, SIGILL) or in a write to address 1 (up to 2.7, SIGSEGV), the
+end in `ud2` or `udf` (2.8 on, SIGILL) or in a write to address 1 (up to 2.7, SIGSEGV), the
 watchdog in abort() below ha_panic() (include/haproxy/bug.h, src/debug.c).
 """
 
@@ -11,21 +11,26 @@ import re
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
+from forensics.elf.constants import EM_AARCH64, EM_X86_64
+from forensics.haproxy.counters import Counters
+from forensics.haproxy.failed_check import FailedCheck, failed_check
 from forensics.names import UNNAMED, plain_name
-from forensics.record import record
+from forensics.record import record, replace
+from forensics.symbols.machine_code import machine_code
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
-
-_UD2 = b"\x0f\x0b"
-
-#: movb $0, 0x1 (2.6, 2.7) and movl $0, 0x1 (up to 2.5).
-_WRITES_TO_ONE = (b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00")
 
 #: The condition may hold quotes; an explanation stands on a line of its own (3.0-dev).
 _SENTENCE = re.compile(
     r'(FATAL|WARNING): (bug|warn|check) condition "(.*)" matched at ([^\n]+?):(\d+)[^\n]*(?:\n(.*))?$', re.S
 )
 _ABORT = re.compile(r"ABORT at (.+?):(\d+)(?:: (.*))?$", re.S)
+
+#: The illegal instruction by machine.
+_TRAPS = {EM_X86_64: "`ud2`", EM_AARCH64: "`udf`"}
+
+#: Candidates that an explanation spells out.
+_CANDIDATES = 4
 
 #: libc functions that end a process whose heap is damaged (malloc/malloc.c).
 _HEAP = frozenset(("malloc_printerr", "__libc_message", "__libc_message_impl", "__malloc_assert"))
@@ -41,7 +46,9 @@ class Death:
 
     ``kind`` as in the report's ``crash.kind``; ``condition``, ``file``, ``line`` and
     ``sentence`` of the assertion where one fired; ``file`` and ``line`` of the faulting
-    code otherwise (DWARF). ``evidence`` says in words what decided.
+    code otherwise (DWARF). ``evidence`` says in words what decided. ``told_by`` names what told
+    the assertion; ``candidates`` are the sentences one of which it was, where that is not certain;
+    ``contradiction`` says what else tells of another one.
     """
 
     kind: str
@@ -52,10 +59,13 @@ class Death:
     explanation: str = ""
     evidence: str = ""
     command: str = ""
+    told_by: str = ""
+    candidates: tuple[str, ...] = ()
+    contradiction: str = ""
 
 
-def decide(process: Process, stack: ThreadStack) -> Death:
-    """How the process died whose crashed thread has ``stack``."""
+def decide(process: Process, stack: ThreadStack, counters: Counters | Absence | None = None) -> Death:
+    """How the process died whose crashed thread has ``stack``; ``counters`` are those of its checks."""
     signal = process.core.signal
     if not process.core.threads:
         return Death("unknown", explanation=stack.stop, evidence="no NT_PRSTATUS in the core")
@@ -64,27 +74,30 @@ def decide(process: Process, stack: ThreadStack) -> Death:
                      evidence="no fatal signal in NT_PRSTATUS")  # fmt: skip
     functions = {plain_name(frame.function) for frame in stack.frames if frame.function}
     command = next((match[1] for name in functions if (match := _DELIBERATE.match(name))), "")
-    death = _self_inflicted(process, stack, functions) or _inflicted(process, functions)
+    counted = Absence("counters of checks", "they were not read") if counters is None else counters
+    death = _self_inflicted(process, stack, functions, counted) or _inflicted(process, functions)
     file, line = (death.file, death.line) if death.file else _place(stack)
-    return Death(death.kind, death.condition, file, line, death.sentence, death.explanation, death.evidence, command)
+    return replace(death, file=file, line=line, command=command)
 
 
-def _self_inflicted(process: Process, stack: ThreadStack, functions: set[str]) -> Death | None:
+def _self_inflicted(
+    process: Process, stack: ThreadStack, functions: set[str], counters: Counters | Absence
+) -> Death | None:
     """HAProxy ended its own life."""
     if "ha_panic" in functions:
         return _panic(stack, functions)
-    code, sentence = _last_code(process, stack)
+    code, sentences = _last_code(process, stack)
     heap = next(iter(functions & _HEAP), "")
     if heap:
         return Death("heap_corruption", explanation="libc found the heap damaged and gave up", evidence=f"{heap}()")
-    crashed = _own_crash(process, code, sentence)
+    crashed = _own_crash(process, code, sentences)
     if crashed is None:
         return None
     if functions & _POOLS:
         return Death("pool_corruption", explanation="a memory pool was found damaged", evidence=crashed)
     if "stream_dump_and_crash" in functions:
         return Death("spinning", explanation="a stream or applet was spinning without end", evidence=crashed)
-    return _assertion(sentence, crashed)
+    return _assertion(failed_check(sentences, counters), crashed)
 
 
 def _panic(stack: ThreadStack, functions: set[str]) -> Death:
@@ -97,48 +110,72 @@ def _panic(stack: ThreadStack, functions: set[str]) -> Death:
                  evidence="ha_panic(), with no signal handler below it")  # fmt: skip
 
 
-def _last_code(process: Process, stack: ThreadStack) -> tuple[bytes | Absence, str]:
-    """The bytes at the faulting instruction, and the sentence that the code before it prints."""
+def _last_code(process: Process, stack: ThreadStack) -> tuple[bytes | Absence, tuple[str, ...]]:
+    """The bytes at the faulting instruction, and the sentences one of which the code before it prints."""
     if not stack.frames:
-        return Absence("instruction", "the thread has no frame"), ""
+        return Absence("instruction", "the thread has no frame"), ()
     pc = stack.frames[0].pc
     module = process.module_at(pc)
     if isinstance(module, Absence) or not module.main:
-        return Absence("instruction", "it is not HAProxy's own code"), ""
+        return Absence("instruction", "it is not HAProxy's own code"), ()
     address = pc - module.base
     start = process.rows(module).function_start(address)
-    sentence = process.symbols(module).sentence(address, start)
+    sentences = process.symbols(module).sentences(address, start)
     code = process.symbols(module).code(address)
     # Text pages are in a core only when coredump_filter asks for them, or when somebody changed them.
-    return (process.core.memory.read(pc, 8) if isinstance(code, Absence) else code), sentence
+    return (process.core.memory.read(pc, 8) if isinstance(code, Absence) else code), sentences
 
 
-def _own_crash(process: Process, code: bytes | Absence, sentence: str) -> str | None:
+def _own_crash(process: Process, code: bytes | Absence, sentences: tuple[str, ...]) -> str | None:
     """What shows that HAProxy crashed itself, None when nothing does."""
-    signal = process.core.signal
+    signal, machine = process.core.signal, machine_code(process.core.machine)
     assert signal is not None
-    deliberate = signal.code > 0
-    if signal.number == 4 and deliberate and isinstance(code, bytes) and code.startswith(_UD2):
-        return "`ud2` at the faulting address: HAProxy's own way to die since 2.8"
-    if signal.number == 11 and signal.address == 1 and deliberate:
-        if isinstance(code, bytes) and code.startswith(_WRITES_TO_ONE):
+    # Emulators and some dumpers write no siginfo: there only the instruction itself can tell.
+    silent = signal.code == 0 and signal.sender is None
+    if machine is None or (signal.code <= 0 and not silent):
+        return None
+    if signal.number == 4 and isinstance(code, bytes) and machine.is_trap(code):
+        return f"{_TRAPS[process.core.machine]} at the faulting address: HAProxy's own way to die since 2.8"
+    if signal.number == 11 and silent and sentences and isinstance(code, bytes) and machine.is_store(code):
+        return "a write of 0 right after the code that prints the assertion: HAProxy's own way to die up to 2.7"
+    if silent:
+        return None
+    if signal.number == 11 and signal.address == 1:
+        if isinstance(code, bytes) and machine.is_store(code):
             return "a write to address 1: HAProxy's own way to die up to 2.7"
-        if sentence:
+        if sentences:
             return "a fault at address 1, right after the code that prints the assertion"
-    if signal.number == 4 and deliberate and sentence:
+    if signal.number == 4 and sentences:
         return "an illegal instruction right after the code that prints the assertion"
     return None
 
 
-def _assertion(sentence: str, evidence: str) -> Death:
+def _assertion(failed: FailedCheck, evidence: str) -> Death:
+    """What the failed check says."""
+    match = _SENTENCE.match(failed.sentence)
+    abort = _ABORT.match(failed.sentence)
+    if match:
+        death = Death("bug_on", match[3], match[4], int(match[5]), explanation=(match[6] or "").strip())
+    elif abort:
+        death = Death("abort_now", "", abort[1], int(abort[2]), explanation=abort[3] or "")
+    else:
+        death = Death("bug_on", explanation=_uncertain(failed.candidates), candidates=failed.candidates)
+    return replace(death, sentence=failed.sentence, evidence=evidence, told_by=failed.told_by,
+                   contradiction=failed.contradiction)  # fmt: skip
+
+
+def _uncertain(candidates: tuple[str, ...]) -> str:
+    """Why the assertion is not named."""
+    if not candidates:
+        return "an assertion (BUG_ON or ABORT_NOW) failed; no file at hand tells its text"
+    shown = "; or ".join(_short(one) for one in candidates[:_CANDIDATES])
+    more = f"; or one of {len(candidates) - _CANDIDATES} more" if len(candidates) > _CANDIDATES else ""
+    return f"one of {len(candidates)} assertions failed, whose code the compiler merged: {shown}{more}"
+
+
+def _short(sentence: str) -> str:
     match = _SENTENCE.match(sentence)
-    if match:
-        return Death("bug_on", match[3], match[4], int(match[5]), sentence, (match[6] or "").strip(), evidence)
-    match = _ABORT.match(sentence)
-    if match:
-        return Death("abort_now", "", match[1], int(match[2]), sentence, match[3] or "", evidence)
-    return Death("bug_on", explanation="an assertion (BUG_ON or ABORT_NOW) failed; no file at hand tells its text",
-                 evidence=evidence)  # fmt: skip
+    return f"`{match[3]}` ({match[4]}:{match[5]})" if match else sentence.split("\n", 1)[0]
 
 
 def _inflicted(process: Process, functions: set[str]) -> Death:

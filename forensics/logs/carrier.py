@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from forensics.logs.json_carrier import MAX_JSON, Message, read_json
-from forensics.record import record
+from forensics.record import record, replace
 
 #: Longer lines are cut: no line of a dying HAProxy comes near it.
 MAX_LINE = 64 * 1024

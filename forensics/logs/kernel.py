@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from forensics.logs.carrier import Record
 from forensics.logs.limits import Kept
-from forensics.record import record
+from forensics.record import record, replace
 
 CLUES = (rb"gfault at ", rb"general protection", rb"\] trap [a-z]", rb"Code: [0-9a-f<]")
 

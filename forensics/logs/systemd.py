@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from forensics.logs.carrier import Record
 from forensics.logs.limits import Kept
 from forensics.logs.signals import known_signal, signal_of_status
-from forensics.record import record
+from forensics.record import record, replace
 
 CLUES = (rb"xited, code=", rb"Failed with result '")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from forensics.logs.carrier import Record
 from forensics.names import UNNAMED, plain_name
-from forensics.record import record
+from forensics.record import record, replace
 
 #: HAProxy captures 100 frames at most.
 MAX_FRAMES = 128

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from forensics.absence import Absence
 from forensics.evidence.catalogue import KINDS
@@ -11,6 +10,7 @@ from forensics.evidence.fact import Crash, Fact, FactValue
 from forensics.matching.frames import matches_stack
 from forensics.matching.signature import Clause
 from forensics.matching.verdict import Deciding
+from forensics.record import replace
 from forensics.versions import Version
 
 #: Seconds that one pattern may take on one text.

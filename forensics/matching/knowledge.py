@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 from forensics import __version__
-from forensics.matching.locate import find_signatures, signature_files, unique
+from forensics.matching.locate import shipped_directory, signature_paths, unique
 from forensics.matching.signature import Signature, from_plain, to_plain
 
 
@@ -16,27 +15,29 @@ def load_knowledge(extra: str = "", directory: str = "") -> tuple[Signature, ...
 
     ``directory`` is where the parsed form is kept; "" keeps nothing.
     """
-    places = [find_signatures(), *([Path(extra)] if extra else [])]
+    places = [shipped_directory(), *([extra] if extra else [])]
     state = _state(places)
     path = os.path.join(directory, "signatures.json")
     known = _read(path, state) if directory else None
     if known is not None:
         return known
+    from pathlib import Path
+
     from forensics.matching.load import load_signatures
 
-    found = unique(each for place in places for each in load_signatures(place))
+    found = unique(each for place in places for each in load_signatures(Path(place)))
     if directory:
         _write(path, state, found)
     return found
 
 
-def _state(places: list[Path]) -> list[list[object]]:
+def _state(places: list[str]) -> list[list[object]]:
     """What a change of any signature changes."""
     state: list[list[object]] = [[__version__, str(places)]]
     for place in places:
-        for path in signature_files(place):
+        for path in signature_paths(place):
             status = os.stat(path)
-            state.append([str(path), status.st_size, status.st_mtime_ns])
+            state.append([path, status.st_size, status.st_mtime_ns])
     return state
 
 

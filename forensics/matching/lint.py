@@ -9,7 +9,6 @@ a crash without facts or in a healthy process.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from forensics.errors import SignatureError
@@ -20,7 +19,7 @@ from forensics.matching.load import load_signature
 from forensics.matching.locate import CASES_SUFFIX, signature_files
 from forensics.matching.match import judge
 from forensics.matching.signature import GROUPS, Clause, Signature
-from forensics.record import record
+from forensics.record import record, replace
 
 #: Texts on which careless patterns take for ever.
 HOSTILE = ("a" * 5_000 + "!", "(" * 5_000, " " * 5_000 + "x", "task->expire " * 400, "ab" * 3_000)
@@ -119,7 +118,7 @@ def _answer(signature: Signature, crash: Crash) -> tuple[str, str]:
 
 def _without(signature: Signature, name: str, clause: Clause) -> Signature:
     left = tuple(each for each in signature.group(name) if each is not clause)
-    return replace(signature, **{name: left})  # type: ignore[arg-type]
+    return replace(signature, **{name: left})
 
 
 def _slow(signature: Signature) -> Iterator[tuple[str, str]]:

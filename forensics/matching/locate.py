@@ -2,31 +2,56 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import forensics
 from forensics.errors import SignatureError
 from forensics.matching.signature import Signature
 
+# A warm triage only asks whether the files have changed: it needs no paths.
+if TYPE_CHECKING:
+    from pathlib import Path
+
 #: What the name of a file with test cases ends in; it is no signature.
 CASES_SUFFIX = ".cases.toml"
 
 
-def find_signatures(package: Path | None = None) -> Path:
+def shipped_directory(package: str = "") -> str:
     """The shipped signatures: inside the package when installed from a wheel, else at the top of the checkout."""
-    home = package or Path(forensics.__file__).parent
-    for directory in (home / "signatures", home.parent / "signatures"):
-        if directory.is_dir():
+    home = package or os.path.dirname(os.path.abspath(forensics.__file__))
+    inside = os.path.join(home, "signatures")
+    for directory in (inside, os.path.join(os.path.dirname(home), "signatures")):
+        if os.path.isdir(directory):
             return directory
-    raise SignatureError("the signatures are not installed", f"expected them in `{home / 'signatures'}`")
+    raise SignatureError("the signatures are not installed", f"expected them in `{inside}`")
+
+
+def find_signatures(package: Path | None = None) -> Path:
+    """As ``shipped_directory``."""
+    from pathlib import Path
+
+    return Path(shipped_directory(str(package or "")))
+
+
+def signature_paths(directory: str) -> list[str]:
+    """The signature files below a directory, sorted."""
+    if not os.path.isdir(directory):
+        raise SignatureError(f"`{directory}` is no directory of signatures", "name a directory that holds `*.toml`")
+    return sorted(
+        os.path.join(folder, name)
+        for folder, _folders, names in os.walk(directory)
+        for name in names
+        if name.endswith(".toml") and not name.endswith(CASES_SUFFIX)
+    )
 
 
 def signature_files(directory: Path) -> tuple[Path, ...]:
     """The signature files below a directory, in the order of their ids."""
-    if not directory.is_dir():
-        raise SignatureError(f"`{directory}` is no directory of signatures", "name a directory that holds `*.toml`")
-    return tuple(sorted(each for each in directory.rglob("*.toml") if not each.name.endswith(CASES_SUFFIX)))
+    from pathlib import Path
+
+    return tuple(sorted(map(Path, signature_paths(str(directory)))))
 
 
 def unique(signatures: Iterable[Signature]) -> tuple[Signature, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from forensics.evidence.fact import FactValue
@@ -74,7 +73,9 @@ class Signature:
 
 def to_plain(signature: Signature) -> dict[str, Any]:
     """The signature in what JSON can hold; tuples become lists on the way through JSON."""
-    return asdict(signature)
+    from dataclasses import asdict  # only where signatures were parsed anew
+
+    return asdict(signature)  # a record answers as a dataclass
 
 
 def from_plain(plain: dict[str, Any]) -> Signature:

@@ -59,11 +59,12 @@ class Memory:
             yield self.segments[index]
             index += 1
 
-    def read(self, address: int, size: int) -> bytes | Absence:
+    def read(self, address: int, size: int, *, alone: bool = False) -> bytes | Absence:
         """Exactly ``size`` bytes at ``address``, or why they are not there.
 
         Reads do not cross from one segment into the next: no object of a
-        process does.
+        process does. ``alone`` is for a single look at many places: what lies
+        around them is then neither read nor kept.
         """
         segment = self.find(address)
         if isinstance(segment, Absence):
@@ -75,7 +76,8 @@ class Memory:
                 "the core does not hold these bytes",
                 "the executable and libraries for code; for data, a core written with a larger `coredump_filter`",
             )
-        data = self._cached(segment.offset + start, size)
+        offset = segment.offset + start
+        data = self._source.read(offset, size) if alone else self._cached(offset, size)
         if len(data) < size:
             return Absence(f"memory at {address:#x}", "the core file ends before these bytes", "the complete core")
         return data

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from forensics.diagnosis.finding import Evidence, Exclusion, Finding
+from forensics.record import replace
 from forensics.report.document import Report, ThreadGroup, group_threads
 from forensics.report.first_screen import EXPLANATION_LINES, STEPS
 from forensics.report.lines import Line, clipped, prose, section, wrapped
+from forensics.report.safe_text import one_line
 from forensics.report.stack import stack_lines
 from forensics.report.words import MODULES, evidence_text, fact_name, input_names, plural, size_text
 
@@ -140,9 +141,23 @@ def _gaps(report: Report, width: int) -> Iterator[Line]:
 def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
     """How much of each there is; the document holds the objects themselves."""
     for name, value in state.items():
+        if name == "checks" and isinstance(value, list | tuple):
+            yield from _checks(value, width)
+            continue
         counted = isinstance(value, list | tuple | Mapping)
         shown = plural(len(value), "entry").replace("entrys", "entries") if counted else str(value)  # type: ignore[arg-type]
         yield Line("plain", f"  {clipped(f'{name}: {shown}', width - 2)}")
+
+
+def _checks(rows: Sequence[object], width: int) -> Iterator[Line]:
+    """The checks of HAProxy's own that matched, each with what it found and how often."""
+    yield Line("plain", "  checks that matched while it ran, the fatal one included:")
+    for row in rows[:_MOST]:
+        if isinstance(row, Mapping):
+            said = " ".join(str(row[name]) for name in ("condition", "explanation") if row.get(name))
+            text = f"{row.get('source')} in {row.get('function')}(), {plural(int(row.get('count', 0)), 'time')}: {said}"
+            yield from wrapped(one_line(text), width, "plain", "    ", "      ")
+    yield from _left_out(len(rows))
 
 
 def _process(report: Report, width: int) -> Iterator[Line]:

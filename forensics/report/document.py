@@ -9,11 +9,10 @@ default, so that a report is filled with what is there. What could not be had st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field, replace
 
 from forensics.absence import Absence
 from forensics.diagnosis.finding import CandidateFix, Diagnosis, Exclusion, Finding, Fingerprint
-from forensics.record import record
+from forensics.record import field, record, replace
 from forensics.unwind.frame import Frame, ThreadStack
 
 #: Semantic version of the document's form: minor for new names, major never so far.
@@ -106,7 +105,11 @@ class CrashSummary:
 
 @record
 class StackFrame:
-    """One frame; ``pc`` is an int here and a hex string in the document, ``offset`` stays a number of bytes."""
+    """One frame; ``pc`` is an int here and a hex string in the document, ``offset`` stays a number of bytes.
+
+    ``hint`` says in words where code without a name comes from. It is inferred from the assertions that the
+    code refers to, and is no name.
+    """
 
     index: int = 0
     pc: int | None = None
@@ -119,6 +122,7 @@ class StackFrame:
     trust: str = ""
     status: str = ""
     tail_call: bool = False
+    hint: str = ""
 
     @classmethod
     def of(cls, frame: Frame) -> StackFrame:
@@ -135,6 +139,7 @@ class StackFrame:
             trust=frame.trust,
             status=frame.status,
             tail_call=frame.tail_call,
+            hint=frame.hint,
         )
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import Field, fields, is_dataclass
 
+from forensics.record import Member, is_record, members
 from forensics.report.document import Report, Thread
 
 #: Members that hold an address: integers in them are written in hex.
@@ -22,7 +22,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def to_json_dict(report: Report) -> dict[str, Json]:
-    """The document as plain JSON values, its members in the order of the dataclasses.
+    """The document as plain JSON values, its members in the order of the records.
 
     What is unknown is left out, but lists are there even when empty, and members that the
     contract calls nullable are null.
@@ -45,14 +45,14 @@ def thread_to_json(thread: Thread) -> dict[str, Json]:
     return _members(thread)
 
 
-def json_name(member: Field[object]) -> str:
+def json_name(member: Member) -> str:
     """The member's name in the document (``class`` is no name in Python)."""
     return str(member.metadata.get("json", member.name))
 
 
 def _members(thing: object) -> dict[str, Json]:
     shown: dict[str, Json] = {}
-    for member in fields(thing):  # type: ignore[arg-type]
+    for member in members(thing):
         value = getattr(thing, member.name)
         if value in (None, "") and not member.metadata.get("nullable"):
             continue
@@ -67,7 +67,7 @@ def _value(value: object, name: str = "") -> Json:
         return f"{value:#x}" if name in ADDRESSES else value
     if isinstance(value, str):
         return _text(value)
-    if is_dataclass(value):
+    if is_record(value):
         return _members(value)
     if isinstance(value, Mapping):
         return {_text(str(key)): _value(each, str(key)) for key, each in value.items()}

@@ -27,6 +27,12 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     return line if len(line) <= longest and len(text) <= 4 * longest else f"{line[: longest - 3]}..."
 
 
+def harmless(text: str, longest: int = LONGEST) -> str:
+    """The text without anything that acts, its blanks as they are: for strings that are quoted."""
+    line = "".join(map(_harmless, _ESCAPE.sub("\ufffd", text[: 4 * longest])))
+    return line if len(line) <= longest and len(text) <= 4 * longest else f"{line[: longest - 3]}..."
+
+
 def paragraphs(text: str, longest: int = 10 * LONGEST) -> tuple[str, ...]:
     """The text as one-line paragraphs: an empty line separates them, a single line break does not."""
     parts = re.split(r"\n\s*\n", text[:longest])

@@ -1,14 +1,14 @@
-"""The JSON Schema of the report document, made from its dataclasses."""
+"""The JSON Schema of the report document, made from its records."""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from inspect import cleandoc
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from forensics.diagnosis.finding import VERDICTS, Finding
+from forensics.record import members
 from forensics.report.document import CRASH_KINDS, MODULE_STATUS, CrashSummary, ModuleEntry, Report, StackFrame
 from forensics.report.render_json import ADDRESSES, json_name
 from forensics.unwind.frame import STATUS, TRUST
@@ -44,7 +44,7 @@ def _reference(cls: type, definitions: dict[str, Any], strict: bool) -> dict[str
 def _object(cls: type, definitions: dict[str, Any], strict: bool) -> dict[str, Any]:
     hints = get_type_hints(cls)
     properties = {}
-    for member in fields(cls):
+    for member in members(cls):
         shape = _shape(hints[member.name], member.name, definitions, strict)
         words = _WORDS.get((cls, member.name))
         if words:
@@ -64,7 +64,7 @@ def _shape(hint: Any, name: str, definitions: dict[str, Any], strict: bool) -> d
         return {"type": "array", "items": _shape(get_args(hint)[0], "", definitions, strict)}
     if get_origin(hint) is Mapping:
         return {"type": "object"}
-    if is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and hasattr(hint, "__record_members__"):
         return _reference(hint, definitions, strict)
     if hint is int and name in ADDRESSES:
         return {"type": "string", "pattern": "^0x[0-9a-f]+$"}

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from forensics.diagnosis.finding import CandidateFix, Fingerprint
+from forensics.record import is_record, members, replace
 from forensics.report.document import Report, StackFrame, ThreadGroup, Tool
 
 #: Parts made of symbols and of our own words alone: nothing in them is free text.
@@ -71,13 +71,13 @@ class _Scrubber:
         self._done: dict[str, str] = {}
 
     def part(self, thing: _Thing) -> _Thing:
-        """A dataclass with its free text scrubbed, in the order of its members."""
+        """A record with its free text scrubbed, in the order of its members."""
         changed = {
             member.name: self._value(getattr(thing, member.name))
-            for member in fields(thing)  # type: ignore[arg-type]
+            for member in members(thing)
             if member.name not in _KEPT
         }
-        return replace(thing, **changed)  # type: ignore[type-var]
+        return replace(thing, **changed)
 
     def text(self, text: str) -> str:
         """One text; the same text again costs nothing."""
@@ -92,7 +92,7 @@ class _Scrubber:
             return type(value)(self._value(each) for each in value)
         if isinstance(value, Mapping):
             return {self._value(key): self._value(each) for key, each in value.items()}
-        if is_dataclass(value) and not isinstance(value, _OWN):
+        if is_record(value) and not isinstance(value, _OWN):
             return self.part(value)
         return value
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TextIO
 
 from forensics.report.document import Report
-from forensics.report.text import render_text, report_lines
+from forensics.report.lines import Line
+from forensics.report.text import report_lines
 
 _COLOURS = {
     "title": "bold",
@@ -25,18 +28,26 @@ _COLOURS = {
 
 def print_report(report: Report, stream: TextIO | None = None, width: int | None = None) -> None:
     """Print the report: coloured on a terminal, plain in a pipe or where ``NO_COLOR`` is set."""
+    print_lines(partial(report_lines, report), 100, stream, width)
+
+
+def print_lines(
+    lines: Callable[[int], Iterable[Line]], plain_width: int, stream: TextIO | None = None, width: int | None = None
+) -> None:
+    """Print what ``lines`` makes for a width: that of the terminal, or ``plain_width`` in a pipe."""
     out = sys.stdout if stream is None else stream
-    if not out.isatty() or os.environ.get("NO_COLOR"):
-        out.write(render_text(report, width or 100))
+    if out.isatty() and not os.environ.get("NO_COLOR"):
+        _print_coloured(lines, out, width)
         return
-    _print_coloured(report, out, width)
+    out.write("".join(f"{line.text}\n" for line in lines(width or plain_width)))
+    out.flush()
 
 
-def _print_coloured(report: Report, out: TextIO, width: int | None) -> None:
+def _print_coloured(lines: Callable[[int], Iterable[Line]], out: TextIO, width: int | None) -> None:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(file=out, highlight=False, width=width)
-    for line in report_lines(report, width or console.width):
+    for line in lines(width or console.width):
         # Lines are as wide as they should be: rich only colours them.
         console.print(Text(line.text, style=_COLOURS.get(line.style, "")), soft_wrap=True)

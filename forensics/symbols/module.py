@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.elf.module import VDSO, Window
+from forensics.names import plain_name
 from forensics.symbols.find import ModuleFiles
+from forensics.symbols.memo import BuildRecords
 from forensics.symbols.site import UNKNOWN_SITE, Call, CodeSite
-from forensics.symbols.store import BuildRecords
 
 # The readers of symbol tables and DWARF are imported where they are used: a build that is known needs none of them.
 if TYPE_CHECKING:
+    from forensics.symbols.checks import Checks
     from forensics.symbols.dwarf.call_sites import CallSite
     from forensics.symbols.dwarf.locate import DwarfLines
+    from forensics.symbols.fragments import FragmentTable
     from forensics.symbols.table import SymbolTable
 
 
@@ -39,6 +42,8 @@ class ModuleSymbols:
         self._sites = self.records.records("sites")
         self._table: SymbolTable | None = None
         self._dwarf: DwarfLines | Absence | None = None
+        self._fragments: FragmentTable | Absence | None = None
+        self._checks: Checks | None = None
 
     @property
     def found(self) -> bool:
@@ -47,8 +52,8 @@ class ModuleSymbols:
 
     @property
     def images(self) -> tuple[ElfImage, ...]:
-        """The debug file and the image, as far as they were found."""
-        return tuple(image for image in (self.files.debug, self.files.image) if image is not None)
+        """The debug file, the image and its mini debug info, as far as they were found."""
+        return self.files.images
 
     @property
     def table(self) -> SymbolTable:
@@ -57,8 +62,51 @@ class ModuleSymbols:
             from forensics.symbols.table import functions_of
 
             pack = self.files.pack
-            self._table = pack.table if pack and not self.images else functions_of(self.images)
+            self._table = pack.table if pack and not self.images else functions_of(self.images, self.fragments)
         return self._table
+
+    @property
+    def fragments(self) -> FragmentTable | Absence:
+        """Where the functions and their fragments begin and end, stripped or not."""
+        if self._fragments is None:
+            from forensics.symbols.fragments import fragments_in, fragments_of
+
+            pack = self.files.pack
+            if self.files.image is not None:
+                self._fragments = fragments_of(self.files.image)
+            elif pack is not None and pack.section("header"):
+                self._fragments = fragments_in(
+                    pack.section("header"), pack.header_address, pack.section("frames"), pack.frames_address
+                )
+            else:
+                self._fragments = Absence(f"boundaries of functions of {self.files.module.path}", "no file has them")
+        return self._fragments
+
+    @property
+    def checks(self) -> Checks:
+        """The checks that the module counts (BUG_ON and its like); none where no file tells."""
+        if self._checks is None:
+            from forensics.symbols.checks import Checks, checks_of
+
+            if self.files.image is not None:
+                self._checks = checks_of(self.files.image)
+            else:
+                self._checks = Checks(()) if self.files.pack is None else self.files.pack.checks
+        return self._checks
+
+    def check_borders(self) -> tuple[int, int]:
+        """Where the entries of the counted checks begin and end; (0, 0) when there are none or no file tells."""
+        kept = self.records.records("check_borders")
+        if "" not in kept:
+            if not self.found:
+                return 0, 0
+            kept[""] = list(self.checks.borders)
+        try:
+            start, stop = kept[""]
+            return int(start), int(stop)
+        except (TypeError, ValueError):
+            del kept[""]  # a record of another shape is as good as none
+            return 0, 0
 
     @property
     def dwarf(self) -> DwarfLines | Absence:
@@ -75,6 +123,9 @@ class ModuleSymbols:
                 # The vdso comes from the core: whoever made that could make us read for hours. The kernel's has none.
                 if ".debug_info" in image.sections and image.path != VDSO:
                     self._dwarf = open_dwarf(image)
+            packed = self.files.pack.image if self.files.pack is not None else None
+            if not self._dwarf and packed is not None and not isinstance(packed, Absence):
+                self._dwarf = open_dwarf(packed)
         return self._dwarf
 
     def site(self, address: int) -> CodeSite:
@@ -88,17 +139,52 @@ class ModuleSymbols:
                 del self._sites[key]  # a record of another shape is as good as none
         if not self.found:
             return UNKNOWN_SITE
-        symbol, start = self.table.find(address)
+        symbol, start = self._named(address)
         site = CodeSite(symbol, start, self._calls(address))
-        self._sites[key] = site.to_plain()
+        if not self._lacks_a_file(address):
+            self._sites[key] = site.to_plain()
         return site
+
+    def _lacks_a_file(self, address: int) -> bool:
+        """Whether names are in a file that is missing (a .dwo, or what dwz shares): it may be there next time."""
+        return not isinstance(self.dwarf, Absence) and self.dwarf.gap(address) is not None
+
+    def _named(self, address: int) -> tuple[str, int]:
+        """The symbol that holds ``address`` and its start; ("", 0) for none."""
+        if isinstance(self.fragments, Absence):
+            return self.table.find(address)
+        return self.table.find_within(address, self.fragments)
+
+    def hint(self, address: int) -> str:
+        """Where code without a name comes from, inferred from the assertions it refers to; "" for no hint."""
+        kept = self.records.records("hints")
+        key = f"{address:x}"
+        if key not in kept:
+            kept[key] = self._hint(address)
+        return str(kept[key])
+
+    def _hint(self, address: int) -> str:
+        fragment = self.fragments if isinstance(self.fragments, Absence) else self.fragments.find(address)
+        if isinstance(fragment, Absence):
+            return ""
+        from forensics.symbols.hints import hint_of, references_from, references_in
+
+        if self.files.image is not None:
+            return hint_of(references_in(self.files.image, fragment, self.checks), address)
+        pack = self.files.pack
+        return hint_of(references_from(pack.assertions, fragment), address) if pack is not None else ""
 
     def _calls(self, address: int) -> tuple[Call, ...]:
         pack = self.files.pack
         if pack is not None and pack.has_lines and pack.calls(address):
             return pack.calls(address)
         calls = () if isinstance(self.dwarf, Absence) else self.dwarf.calls(address)
-        return calls if isinstance(calls, tuple) else ()
+        if not isinstance(calls, tuple):
+            return ()
+        if calls and not calls[-1].function:
+            # The file with the names is missing (a .dwo, or what `dwz` shares): the symbol table has the function's.
+            return (*calls[:-1], Call(plain_name(self._named(address)[0]), calls[-1].file, calls[-1].line))
+        return calls
 
     def address_of(self, name: str) -> int:
         """The address of a function by name, 0 when the symbol tables do not list it."""
@@ -133,18 +219,52 @@ class ModuleSymbols:
 
     def sentence(self, address: int, start: int) -> str:
         """What the assertion at ``address`` prints, "" when no file tells; ``start`` as in ``sentence_before``."""
+        found = self.sentences(address, start)
+        return found[0] if len(found) == 1 else ""
+
+    def sentences(self, address: int, start: int) -> tuple[str, ...]:
+        """What the assertion at ``address`` may print, the likeliest first; see ``sentences_before``."""
         kept = self.records.records("sentences")
         key = f"{address:x}"
         if key not in kept:
-            from forensics.symbols.assertions import sentence_before, sentence_from
+            from forensics.symbols.assertions import sentence_from, sentences_before
 
             if self.files.image is not None:
-                kept[key] = sentence_before(self.files.image, address, start)
+                fragment = self.fragments if isinstance(self.fragments, Absence) else self.fragments.find(address)
+                end = 0 if isinstance(fragment, Absence) else fragment.end
+                kept[key] = list(sentences_before(self.files.image, address, start, end))
             elif self.files.pack is not None:
-                kept[key] = sentence_from(self.files.pack.assertions, address, start)
+                found = sentence_from(self.files.pack.assertions, address, start)
+                kept[key] = [found] if found else []
             else:
-                return ""
-        return str(kept[key])
+                return ()
+        found_before = kept[key]
+        # A record of another shape is as good as none.
+        return tuple(map(str, found_before)) if isinstance(found_before, list) else ()
+
+    def text(self, address: int, most: int) -> str | Absence:
+        """The string that the image holds at ``address``, at most ``most`` bytes of it."""
+        image = self.files.image
+        data: bytes | Absence = Absence(f"text at {address:#x}", "no file of the build is at hand", "`--exe`")
+        while image is not None and not isinstance(data, bytes) and most:
+            data, most = image.read(address, most), most // 2
+        return data if isinstance(data, Absence) else data.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+    def is_fatal(self, file: str, line: int) -> bool | None:
+        """Whether the assertion at this place ends the process; None where no file tells."""
+        kept = self.records.records("fatal")
+        key = f"{file}:{line}"
+        if key not in kept:
+            from forensics.symbols.assertions import is_fatal, is_fatal_by
+
+            if self.files.image is not None:
+                kept[key] = is_fatal(self.files.image, file, line)
+            elif self.files.pack is not None:
+                kept[key] = is_fatal_by(self.files.pack.assertions, file, line)
+            else:
+                return None
+        found = kept[key]
+        return found if isinstance(found, bool) else None
 
     def code(self, address: int) -> bytes | Absence:
         """The first bytes of the instruction at ``address``, of files that are proven to be those that ran.

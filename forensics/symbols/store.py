@@ -1,81 +1,68 @@
-"""What was found out about a build, kept by build-id: the second look costs nothing.
+"""The symbol store: what was extracted from builds, kept by build-id.
 
-One JSON file a build below ``$XDG_CACHE_HOME/haproxy-forensics/builds``:
-``{"format", "build_id", "identity", "records": {kind: {address: record}}}``.
-``identity`` names the files that the records were made from; records of other
-files are not used. A file that cannot be read is as good as none.
+A directory of symbol packs (``symbols/pack.py``), one build each, named after it:
+``$HAPROXY_FORENSICS_SYMBOLS``, else ``$XDG_DATA_HOME/haproxy-forensics/symbols``. It is no cache: the files that an
+entry was made from may be gone. Entries are written beside their place and then renamed, so that a
+reader sees the old one or the new one, whoever writes at the same time. An entry of
+another format is refused, and ``symbols add`` makes it again.
 """
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-#: Raised whenever a record changes its shape or its meaning.
-FORMAT = 1
+from forensics.absence import Absence
+from forensics.symbols.pack import SymbolPack, open_pack, open_packs
+from forensics.symbols.pack_writer import write_pack
+from forensics.symbols.places import pack_name, store_directory
 
-#: Addresses kept for one build: some hundred bytes each.
-_MOST = 20_000
-
-
-def cache_directory() -> str:
-    """Where results are kept; ``HAPROXY_FORENSICS_CACHE`` names another place, and "" keeps nothing."""
-    chosen = os.environ.get("HAPROXY_FORENSICS_CACHE")
-    if chosen is not None:
-        return chosen
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(root, "haproxy-forensics")
+_ENDING = pack_name("")
 
 
-class BuildRecords:
-    """The records of one build. ``records(kind)`` is a mapping to read and to add to; ``save`` keeps it."""
+class SymbolStore:
+    """The entries of one directory."""
 
-    def __init__(self, build_id: str, identity: str, directory: str | None = None) -> None:
-        self._build_id = build_id
-        self._identity = identity
-        self._directory = os.path.join(cache_directory() if directory is None else directory, "builds")
-        self._enabled = bool(cache_directory() if directory is None else directory) and bool(build_id)
-        self._records: dict[str, dict[str, Any]] = self._load() if self._enabled else {}
-        self._loaded = self._count()
+    def __init__(self, directory: str | None = None) -> None:
+        self.directory = store_directory() if directory is None else directory
 
-    @property
-    def path(self) -> str:
-        """The file that holds the records."""
-        return os.path.join(self._directory, f"{self._build_id}.json")
+    def path(self, build_id: str) -> str:
+        """Where the entry of a build is or would be."""
+        return os.path.join(self.directory, pack_name(build_id))
 
-    def _count(self) -> int:
-        return sum(len(kind) for kind in self._records.values())
+    def find(self, build_id: str) -> SymbolPack | Absence:
+        """The entry of a build, or why there is none."""
+        path = self.path(build_id)
+        if not self.directory or not os.path.isfile(path):
+            return Absence(f"symbols of {build_id}", "the symbol store has no entry", "`haproxy-forensics symbols add`")
+        return open_pack(path, build_id)
 
-    def _load(self) -> dict[str, dict[str, Any]]:
+    def add(self, build_id: str, entry: bytes) -> str:
+        """Keep ``entry``, in the place of what was there; its path. OSError when it cannot be written."""
+        os.makedirs(self.directory, mode=0o700, exist_ok=True)
+        path = self.path(build_id)
+        write_pack(path, [entry])
+        return path
+
+    def entries(self) -> Iterator[tuple[str, SymbolPack | Absence]]:
+        """Build-id and entry of each file of the store, by build-id."""
         try:
-            with open(self.path, "rb") as file:
-                data = json.load(file)
-            if data["format"] == FORMAT and data["identity"] == self._identity and data["build_id"] == self._build_id:
-                records = data["records"]
-                if isinstance(records, dict) and all(isinstance(kind, dict) for kind in records.values()):
-                    return records
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            pass
-        return {}
-
-    def records(self, kind: str) -> dict[str, Any]:
-        """Records of one kind by address (hexadecimal)."""
-        return self._records.setdefault(kind, {})
-
-    def save(self) -> None:
-        """Keep what was added; a cache that cannot be written is no error."""
-        if not self._enabled or self._count() == self._loaded or self._count() > _MOST:
-            return
-        data = {"format": FORMAT, "build_id": self._build_id, "identity": self._identity, "records": self._records}
-        import tempfile
-
-        try:
-            os.makedirs(self._directory, mode=0o700, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self._directory, prefix=".new-")
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(data, file, separators=(",", ":"))
-            os.replace(temporary, self.path)
+            names = sorted(os.listdir(self.directory)) if self.directory else []
         except OSError:
-            return
-        self._loaded = self._count()
+            names = []
+        for name in names:
+            if name.endswith(_ENDING) and not name.startswith("."):
+                build_id = name.removesuffix(_ENDING)
+                yield build_id, open_pack(os.path.join(self.directory, name), build_id)
+
+
+def opened(packs: Iterable[str]) -> Iterator[tuple[str, SymbolPack | Absence]]:
+    """Build-id (or path) and entry of all builds of ``packs`` (paths), of the store when there are none."""
+    if not packs:
+        yield from SymbolStore().entries()
+    for path in packs:
+        found = open_packs(path)
+        if isinstance(found, Absence):
+            yield path, found
+        else:
+            yield from ((one.build_id, one) for one in found)

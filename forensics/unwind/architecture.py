@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
 from forensics.elf.constants import (
     EM_386,
     EM_AARCH64,
@@ -15,7 +13,7 @@ from forensics.elf.constants import (
     EM_X86_64,
     MACHINES,
 )
-from forensics.record import record
+from forensics.record import field, record
 
 _WORD = 0xFFFFFFFFFFFFFFFF
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
@@ -12,6 +13,7 @@ from forensics.elf.module import VDSO, Module
 from forensics.elf.notes import ThreadStatus
 from forensics.memory.random_access import RandomAccess
 from forensics.names import plain_name
+from forensics.symbols.archive import Archive, find_archive
 from forensics.symbols.find import ModuleFiles, Places, find_files, vdso_bytes
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.site import Call
@@ -50,11 +52,32 @@ class Process:
         """The symbols of ``module``."""
         found = self._symbols.get(module.start)
         if found is None:
-            files = find_files(module, self._places, self._image_in_memory(module))
+            files = find_files(module, self._places, self._image_in_memory(module), self._archive)
             if files.image is None and files.pack is None and module.path != VDSO:
                 self._use_memory(files)
             found = self._symbols[module.start] = ModuleSymbols(files)
         return found
+
+    @cached_property
+    def _archive(self) -> Archive | Absence:
+        """The files that the process itself kept in memory."""
+        return find_archive(self.core.memory)
+
+    def fetch(self) -> bool:
+        """Ask debuginfod for the files that are missing so far, if that is allowed; whether any came.
+
+        What was known of their modules is then forgotten: the stacks are to be unwound again.
+        """
+        if not self._places.may_fetch:
+            return False
+        from forensics.symbols.debuginfod.fetch import fetch_missing, missing_of
+
+        came = fetch_missing(self.files, self._places)
+        for start, symbols in list(self._symbols.items()):
+            if any(one.build_id in came for one in missing_of(symbols.files)):
+                del self._symbols[start]
+                self._rows.pop(start, None)
+        return bool(came)
 
     def _image_in_memory(self, module: Module) -> RandomAccess | None:
         if module.path != VDSO:
@@ -68,7 +91,7 @@ class Process:
 
         image = mapped_image(self.core.memory, files.module)
         if not isinstance(image, Absence):
-            files.image = image
+            files.image, files.in_memory = image, True
             files.tried.append("memory of the core: it holds pages of the image, which are used")
 
     def rows(self, module: Module) -> ModuleRows:
@@ -113,7 +136,8 @@ class Process:
     def tail_calls(self, return_pc: int, callee: int) -> list[int]:
         """Return addresses of functions that jumped on, between a call and the code running below it.
 
-        Only what DWARF tells of both sides; kept with the records of the callee's build.
+        Only what DWARF tells of the jumps; kept with the records of the callee's build, each with the module that
+        holds it: the caller's (1: HAProxy's ha_tkill() jumps into libc) or the callee's (0).
         """
         caller, running = self.module_at(return_pc - 1), self.module_at(callee)
         if isinstance(caller, Absence) or isinstance(running, Absence):
@@ -121,16 +145,18 @@ class Process:
         symbols = self.symbols(running)
         if symbols.from_core:
             return []
-        kept = symbols.records.records("tail_calls")
+        bases = (running.base, caller.base)
+        known = caller is running or isinstance(caller.build_id, str)
+        kept = symbols.records.records("jumps") if known else {}
         key = (
             f"{callee - running.base:x} {caller.build_id if caller is not running else ''} {return_pc - caller.base:x}"
         )
         if key not in kept:
-            found = self._find_tail_calls(caller, running, return_pc, callee)
-            kept[key] = [address - running.base for address in found]
-        return [int(address) + running.base for address in kept[key]]
+            kept[key] = self._find_tail_calls(caller, running, return_pc, callee)
+        return [int(address) + bases[bool(place)] for place, address in kept[key]]
 
-    def _find_tail_calls(self, caller: Module, running: Module, return_pc: int, callee: int) -> list[int]:
+    def _find_tail_calls(self, caller: Module, running: Module, return_pc: int, callee: int) -> list[list[int]]:
+        """Pairs: 1 for the caller's module, else 0; the return address less that module's base."""
         from forensics.unwind.tail_calls import Jump, jumps_between
 
         def sites_of(start: int) -> list[Jump]:
@@ -149,11 +175,14 @@ class Process:
 
         calling, _sites = self.symbols(caller).call_sites(return_pc - 1 - caller.base)
         start, _sites = self.symbols(running).call_sites(callee - running.base)
+        if not start:  # the function that runs need not have DWARF
+            site = self.symbols(running).site(callee - running.base)
+            start = site.start if site.symbol else 0
         if not calling or not start:
             return []
         found = jumps_between(sites_of, calling + caller.base, return_pc, start + running.base)
-        # A jump in the caller's module could only be kept with that build: HAProxy has none into libraries.
-        return found if all(running.start <= address < running.end for address in found) else []
+        return [[0, address - running.base] if running.start <= address < running.end else [1, address - caller.base]
+                for address in found]  # fmt: skip
 
     @property
     def files(self) -> tuple[ModuleFiles, ...]:
@@ -181,6 +210,14 @@ def architecture_of(core: CoreDump) -> Architecture:
 
 def backtraces(process: Process) -> tuple[ThreadStack, ...]:
     """The stacks of all threads, in the order of the core: the one that died first."""
+    stacks = _backtraces(process)
+    while process.fetch():
+        # Code that was missing may lead to other modules; each file is asked for once.
+        stacks = _backtraces(process)
+    return stacks
+
+
+def _backtraces(process: Process) -> tuple[ThreadStack, ...]:
     core = process.core
     numbers = thread_numbers(core)
     stacks = []
@@ -238,7 +275,7 @@ def _with_tail_calls(process: Process, steps: tuple[Step, ...]) -> Iterator[Step
         if caller is None or step.signal or caller.lookup == caller.pc:
             continue
         for pc in process.tail_calls(caller.pc, step.lookup):
-            yield Step(pc, pc - 1, caller.sp, "cfi", False, tail=True)
+            yield Step(pc, pc - 1, caller.sp, "cfi", False, tail=True, registers=caller.registers)
 
 
 def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
@@ -246,7 +283,8 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
     module = process.module_at(step.lookup)
     if isinstance(module, Absence):
         name, status = (SIGNAL_HANDLER, "signal_handler") if step.signal else ("", "no_module")
-        yield Frame(index, step.pc, name, "", 0, "", 0, "", False, step.trust, status)
+        yield Frame(index, step.pc, name, "", 0, "", 0, "", False, step.trust, status,
+                    lookup=step.lookup, registers=step.registers)  # fmt: skip
         return
     symbols = process.symbols(module)
     site = symbols.site(step.lookup - module.base)
@@ -254,7 +292,7 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
     offset = step.pc - start
     if step.signal:
         yield Frame(index, step.pc, SIGNAL_HANDLER, site.symbol, offset, "", 0, module.path, False, step.trust,
-                    "signal_handler")  # fmt: skip
+                    "signal_handler", lookup=step.lookup, registers=step.registers)  # fmt: skip
         return
     status = _status(symbols, site.symbol or (site.calls and site.calls[-1].function))
     calls = site.calls or (Call(site.symbol, "", 0),)
@@ -262,11 +300,13 @@ def _expand(process: Process, step: Step, index: int) -> Iterator[Frame]:
         # gdb loses the function that a call was inlined into when that function jumped on; so do we, to be
         # comparable: the calls that matter to HAProxy are not of this kind.
         calls = calls[:1]
+    # Only HAProxy has assertions whose text names their file.
+    hint = symbols.hint(step.lookup - module.base) if status == "no_symbol" and module.main else ""
     for place, call in enumerate(calls):
         inlined = place < len(calls) - 1
         symbol = "" if inlined else site.symbol
         yield Frame(index + place, step.pc, call.function, symbol, offset, call.file, call.line, module.path,
-                    inlined, step.trust, status, step.tail)  # fmt: skip
+                    inlined, step.trust, status, step.tail, hint, step.lookup, step.registers)  # fmt: skip
 
 
 def _status(symbols: ModuleSymbols, named: object) -> str:

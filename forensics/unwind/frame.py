@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from forensics.record import record
+from collections.abc import Mapping
+
+from forensics.record import field, record
 
 #: How a frame was found, most trusted first.
 TRUST = ("context", "cfi", "frame_pointer", "scan")
@@ -21,7 +23,10 @@ class Frame:
     is known. ``symbol`` is the linkage name with its clone suffix. ``function``
     and ``symbol`` are "" where nothing names the code. ``tail_call`` marks a
     function that ended by jumping to the next one: call sites prove that it was there,
-    the stack does not hold it.
+    the stack does not hold it. ``hint`` says in words where code without a name comes from: it is
+    inferred from the assertions that this very piece of code refers to, and is never a name.
+    ``lookup`` is the address that names and variables are looked up with, ``registers`` are the
+    values in this frame by DWARF number; neither is compared.
     """
 
     index: int
@@ -36,6 +41,9 @@ class Frame:
     trust: str
     status: str
     tail_call: bool = False
+    hint: str = ""
+    lookup: int = field(default=0, compare=False, repr=False)
+    registers: Mapping[int, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @record

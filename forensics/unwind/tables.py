@@ -98,10 +98,10 @@ def open_table(symbols: ModuleSymbols) -> CallFrameTable | Absence:
 
 def open_debug_table(symbols: ModuleSymbols) -> CallFrameTable | Absence:
     """The table of .debug_frame, which compilers write where code must not have one at run time."""
-    for image in symbols.images:
-        section = image.sections.get(".debug_frame")
-        frames = image.section(".debug_frame") if section is not None else None
-        if isinstance(frames, bytes):
+    pack = symbols.files.pack
+    packed = pack.section(".debug_frame") if pack is not None else b""
+    for frames in (*(image.section(".debug_frame") for image in symbols.images), packed):
+        if isinstance(frames, bytes) and frames:
             from forensics.unwind.cfi import CallFrameTable
 
             return CallFrameTable(b"", 0, frames, 0, debug=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.memory.process import Memory, Segment
-from forensics.record import record
+from forensics.record import field, record
 from forensics.unwind.architecture import Architecture
 from forensics.unwind.expression import evaluate
 from forensics.unwind.rule import SAME, Rule, UnwindRow
@@ -30,7 +30,9 @@ class Step:
     ``lookup`` is ``pc`` for code that was interrupted and ``pc`` - 1 for a return
     address, which may be the first byte after a call that never returns.
     ``signal`` marks the trampoline of a signal handler, ``tail`` a
-    function that left no frame since it jumped to the next one.
+    function that left no frame since it jumped to the next one. ``registers`` maps
+    DWARF numbers to the values in this frame, as far as they are known: those of the
+    callers are as call frame information restores them.
     """
 
     pc: int
@@ -39,6 +41,7 @@ class Step:
     trust: str
     signal: bool
     tail: bool = False
+    registers: Mapping[int, int] = field(default_factory=dict, compare=False, repr=False)
 
 
 @record
@@ -127,7 +130,7 @@ class _Walker:
             if signal and not interrupted:
                 # A return address into the trampoline is its first instruction: no call precedes it.
                 lookup = pc
-            yield Step(pc, lookup, sp, trust, signal)
+            yield Step(pc, lookup, sp, trust, signal, registers=self.registers)
             if self.is_last(lookup):
                 self.stop = "main() reached"
                 return

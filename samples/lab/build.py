@@ -1,9 +1,10 @@
-"""Builds of HAProxy with full debug information from Debian's source tarball.
+"""Builds of HAProxy with full debug information from Debian's source tarballs.
 
-No suite carries a release with the stick-table requeue race, so the builds here start
-from 3.0.11 and differ from it in the version they tell and, where asked, in the order of
-two statements.  Paths of the build machine stay out of the executables: the compiler is
-called through a small wrapper that maps the build folder to ``/usr/src/haproxy``.
+No suite carries a release with the stick-table requeue race, so some builds start from
+3.0.11 and differ from it in the version they tell and, where asked, in the order of two
+statements.  The clean builds of ``samples/lab/builds.py`` change nothing.  Paths of the build
+machine stay out of the executables: the compiler is called through a small wrapper that
+maps the build folder to ``/usr/src/haproxy``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from samples.lab.packages import TRIXIE, source
+from samples.lab.packages import TRIXIE, Suite, source
 
 SOURCE_PATH = "/usr/src/haproxy"
 
@@ -48,13 +49,25 @@ class Built:
 
 @dataclass(frozen=True)
 class Variant:
-    """One build: its name, what it says it is, and what is changed in the source."""
+    """One build: its name, what it says it is, and what is changed in the source.
+
+    Without ``version`` it says what its source says.  ``options`` go to make as they are.
+    """
 
     name: str
-    version: str
-    date: str
+    version: str = ""
+    date: str = ""
     subversion: str = ""
     edit: Callable[[Path], None] | None = None
+    suite: Suite = TRIXIE
+    compiler: str = "gcc"
+    options: tuple[str, ...] = ()
+
+    def identity(self) -> list[str]:
+        """The make variables that say which version this is."""
+        if not self.version:
+            return []
+        return [f"VERSION={self.version}", f"SUBVERS={self.subversion}", f"VERDATE={self.date}"]
 
 
 def unlock_before_queueing(folder: Path) -> None:
@@ -88,11 +101,11 @@ def _unpack(tarball: Path, folder: Path) -> None:
     work.rmdir()
 
 
-def _wrapper(folder: Path, source_folder: Path) -> Path:
+def _wrapper(folder: Path, source_folder: Path, name: str) -> Path:
     """A ``cc`` that keeps the build folder out of what it writes; returns its folder."""
-    compiler = shutil.which("gcc")
+    compiler = shutil.which(name)
     if compiler is None:
-        raise BuildError("gcc is not installed")
+        raise BuildError(f"{name} is not installed")
     folder.mkdir(parents=True, exist_ok=True)
     wrapper = folder / "cc"
     wrapper.write_text(
@@ -109,19 +122,18 @@ def build(lab: Path, variant: Variant) -> Built:
     built = Built(folder / "haproxy", folder / "src")
     if built.executable.exists():
         return built
-    _unpack(source(lab, TRIXIE), built.source)
+    _unpack(source(lab, variant.suite), built.source)
     if variant.edit is not None:
         variant.edit(built.source)
-    tools = _wrapper(folder / "bin", built.source)
+    tools = _wrapper(folder / "bin", built.source, variant.compiler)
     command = [
         "make",
         "-j2",
         "TARGET=linux-glibc",
-        f"VERSION={variant.version}",
-        f"SUBVERS={variant.subversion}",
-        f"VERDATE={variant.date}",
+        *variant.identity(),
         "IGNOREGIT=1",
         "DEBUG_CFLAGS=-g",
+        *variant.options,
         "haproxy",
     ]
     done = subprocess.run(

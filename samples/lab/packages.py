@@ -34,11 +34,16 @@ class Suite:
     name: str
     suites: tuple[str, ...]
     target: str | None = None
+    architecture: str = "amd64"
 
 
+BULLSEYE = Suite("bullseye", ("bullseye",))
+BOOKWORM = Suite("bookworm", ("bookworm",))  # without security updates: the mirror has no sources of those
 TRIXIE = Suite("trixie", ("trixie",))
+SID = Suite("sid", ("sid",))
 EXPERIMENTAL = Suite("experimental", ("sid", "experimental"), "experimental")
-SUITES = {suite.name: suite for suite in (TRIXIE, EXPERIMENTAL)}
+BOOKWORM_ARM64 = Suite("bookworm-arm64", ("bookworm",), architecture="arm64")
+SUITES = {suite.name: suite for suite in (BULLSEYE, BOOKWORM, TRIXIE, SID, EXPERIMENTAL, BOOKWORM_ARM64)}
 
 
 def codename(os_release: Path = Path("/etc/os-release")) -> str:
@@ -123,7 +128,7 @@ def _configuration(area: Path, suite: Suite) -> Path:
     signed = f"Signed-By: {mirror.signed_by}\n" if mirror.signed_by else ""
     (area / "debian.sources").write_text(
         f"Types: deb deb-src\nURIs: {mirror.uris}\nSuites: {' '.join(suite.suites)}\n"
-        f"Components: main\nArchitectures: amd64\n{signed}",
+        f"Components: main\nArchitectures: {suite.architecture}\n{signed}",
         encoding="utf-8",
     )
     options = {
@@ -133,8 +138,8 @@ def _configuration(area: Path, suite: Suite) -> Path:
         "Dir::State::lists": area / "lists",
         "Dir::State::status": area / "status",
         "Dir::Cache": area / "cache",
-        "APT::Architecture": "amd64",
-        "APT::Architectures": "amd64",
+        "APT::Architecture": suite.architecture,
+        "APT::Architectures": suite.architecture,
         "APT::Install-Recommends": "false",
         "APT::Sandbox::User": "root",
     }
@@ -192,7 +197,8 @@ def source(lab: Path, suite: Suite, package: str = "haproxy") -> Path:
     folder = (lab / "sources" / suite.name).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob(f"{package}_*.orig.tar.*")):
-        _run(["apt-get", "source", "--download-only", "--tar-only", package], config, folder)
+        target = ["-t", suite.target] if suite.target else []
+        _run(["apt-get", *target, "source", "--download-only", "--tar-only", package], config, folder)
     found = sorted(folder.glob(f"{package}_*.orig.tar.*"))
     if not found:
         raise PackageError(f"apt gave no tarball of {package} in {suite.name}")

@@ -42,6 +42,40 @@ def test_sections_and_segments_are_found_by_name_and_address() -> None:
     assert isinstance(image.read(0x900000, 4), Absence)
 
 
+def test_sections_compressed_by_old_toolchains_are_found_under_their_plain_names() -> None:
+    """.zdebug_x: "ZLIB", the size in eight bytes, the stream."""
+    body = b"ZLIB" + struct.pack(">Q", len(CONTENT)) + zlib.compress(CONTENT)
+    image = open_image(Image(extra_sections={".zdebug_x": (0, body)}))
+    assert ".debug_x" in image.sections
+    assert image.section(".debug_x") == CONTENT
+    for broken in (body[:-40], b"ZLIB" + struct.pack(">Q", len(CONTENT) + 1) + zlib.compress(CONTENT), b"ZLIB"):
+        found = open_image(Image(extra_sections={".zdebug_x": (0, broken)})).section(".debug_x")
+        assert isinstance(found, Absence)
+        assert "damaged" in found.reason
+
+
+@pytest.mark.parametrize("kind", [1, 2])
+def test_a_section_that_claims_to_have_shrunk_a_thousandfold_is_no_debug_section(kind: int) -> None:
+    """100 MB of zeros in 100 kB."""
+    zeros = bytes(100_000_000)
+    body = zlib.compress(zeros, 1) if kind == 1 else zstandard.ZstdCompressor().compress(zeros)
+    image = open_image(Image(extra_sections=compressed(kind, len(zeros), body)))
+    with within_bytes(20_000_000):
+        assert isinstance(image.section(".debug_x"), Absence)
+
+
+def test_sections_of_one_name_are_joined_in_their_order(tmp_path: Path) -> None:
+    """An object file has one a type."""
+    if not shutil.which("as"):
+        pytest.skip("no assembler is installed")
+    lines = [f'.section .debug_x.dwo,"G",@progbits,group{n},comdat\n.ascii "part{n}"\n' for n in (1, 2, 3)]
+    (tmp_path / "x.s").write_text("".join(lines))
+    subprocess.run(["as", "-o", tmp_path / "x.o", tmp_path / "x.s"], check=True)
+    image = ElfImage(LocalFile(str(tmp_path / "x.o")))
+    assert image.joined(".debug_x.dwo") == b"part1part2part3"
+    assert image.joined(".debug_y.dwo") == b""
+
+
 def test_symbols_have_name_address_and_size() -> None:
     """.dynsym of a stripped library."""
     image = open_image(Image(functions=(Function("one", 0x1000, 16), Function("two", 0x1010, 0))))

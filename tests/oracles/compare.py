@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import re
 import shutil
 import subprocess
 from pathlib import Path
 
 from forensics.elf.core import read_core
-from forensics.elf.module import Module
 from forensics.memory.open import open_bytes
 from forensics.names import plain_name
 from forensics.symbols.find import Places
@@ -30,10 +28,7 @@ def differences(core: Path, executable: Path, sysroot: Path | None = None) -> li
     names none, a name of ours must come from a symbol table.
     """
     process = Process(read_core(open_bytes(str(core))), Places(executable=str(executable), sysroot=str(sysroot or "")))
-    foreign = process.architecture.name != platform.machine().replace("_", "-")
-    main = process.core.main_module
-    base = main.base if foreign and not process.core.files and isinstance(main, Module) else 0
-    expected = gdb.backtraces(core, executable, sysroot=sysroot, foreign=foreign, base=base)
+    expected = gdb.backtraces(core, executable, sysroot=sysroot)
     ours = backtraces(process)
     found = [] if expected else ["gdb printed no backtrace"]
     for stack in ours:
@@ -54,6 +49,8 @@ def differences(core: Path, executable: Path, sysroot: Path | None = None) -> li
 def _agree(theirs: gdb.GdbFrame, ours: Frame) -> bool:
     if theirs.pc and theirs.pc != ours.pc:
         return False
+    if theirs.kind and theirs.kind != _kind(ours):
+        return False
     if theirs.function.endswith("@plt"):
         return True  # gdb makes these names up; what we say there has a test of its own
     if not theirs.function:
@@ -62,6 +59,15 @@ def _agree(theirs: gdb.GdbFrame, ours: Frame) -> bool:
         # Without DWARF gdb reads the suffixes of clones as if they were Ada's: `f.isra`, `f[cold]`.
         return plain_name(theirs.function.replace("[cold]", ".cold")) == plain_name(ours.function)
     return (theirs.function, theirs.file, theirs.line) == (ours.function, ours.file, ours.line)
+
+
+def _kind(frame: Frame) -> str:
+    """What gdb calls a frame like ours."""
+    if frame.inlined:
+        return "INLINE"
+    if frame.tail_call:
+        return "TAILCALL"
+    return "SIGTRAMP" if frame.status == "signal_handler" else "NORMAL"
 
 
 def pcs_of_eu_stack(core: Path, executable: Path) -> dict[int, list[int]]:

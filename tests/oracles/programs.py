@@ -5,22 +5,39 @@ from __future__ import annotations
 import resource
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.oracles.gdb import GDB
 
 COMPILER = shutil.which("cc")
+CLANG = next((path for name in ("clang", "clang-14", "clang-16", "clang-19") if (path := shutil.which(name))), None)
 _PATTERN = Path("/proc/sys/kernel/core_pattern")
 
 
-def compile_c(folder: Path, name: str, source: str, *flags: str) -> Path:
+def compile_c(folder: Path, name: str, source: str, *flags: str, compiler: str | None = COMPILER) -> Path:
     """``source`` as an executable ``name`` in ``folder``; CalledProcessError when a flag is not known."""
-    assert COMPILER
+    assert compiler
     file = folder / f"{name}.c"
     file.write_text(source)
     # The compiler is given a relative path, as `make` gives it.
-    command = [COMPILER, *flags, "-o", name, file.name, "-lpthread"]
+    command = [compiler, *flags, "-o", name, file.name, "-lpthread"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
+    return folder / name
+
+
+def compile_files(
+    folder: Path, name: str, sources: Iterable[Path], *flags: str, compiler: str | None = COMPILER
+) -> Path:
+    """Copies of ``sources`` compiled one by one and linked as ``name``, all in ``folder``."""
+    assert compiler
+    for source in sources:
+        shutil.copy(source, folder)
+    units = [source.stem for source in sources if source.suffix == ".c"]
+    commands = [[compiler, *flags, "-c", f"{unit}.c"] for unit in units]
+    commands.append([compiler, *flags, "-o", name, *(f"{unit}.o" for unit in units)])
+    for command in commands:
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=60)
     return folder / name
 
 

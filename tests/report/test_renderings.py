@@ -19,6 +19,7 @@ from forensics.diagnosis.finding import Evidence, Exclusion
 from forensics.report.document import CrashSummary, Process, Report, StackFrame, Thread
 from forensics.report.markdown import render_markdown
 from forensics.report.markup import cell, code, fenced, prose
+from forensics.report.render_json import to_json_dict
 from forensics.report.safe_text import one_line, paragraphs
 from forensics.report.terminal import print_report
 from forensics.report.text import render_text
@@ -301,3 +302,34 @@ def test_what_would_make_surer_is_told_once() -> None:
     assert "surer with: the core with debug symbols" in render_text(report)
     stepped = replace(report, next_steps=("Get the core with debug symbols of its build-id",))
     assert "surer with" not in render_text(stepped)
+
+
+def test_what_is_inferred_of_code_without_a_name_stands_below_it_and_in_the_document() -> None:
+    """Dimmed, on a line of its own; a name is never made of it."""
+    hint = "in src/mux_h1.c, with the check of h1_process() at line 1479"
+    frames = (StackFrame(0, 1, "", 0x1A2B3C, module="/usr/sbin/haproxy", status="no_symbol", hint=hint),
+              StackFrame(1, 2, "named", hint=hint))  # fmt: skip
+    report = Report(crash=CrashSummary(kind="segfault"), threads=(Thread(1, 1, True, "", frames),))
+    lines = render_text(report, 100).split("\n")
+    place = next(at for at, line in enumerate(lines) if line.endswith("haproxy+0x1a2b3c") and "#0" in line)
+    assert lines[place + 1] == f"          {hint}"
+    assert [line.strip() for line in lines].count(hint) == 1
+    frame = to_json_dict(report)["threads"][0]["frames"][0]  # type: ignore[index,call-overload]
+    assert (frame["hint"], frame.get("function")) == (hint, None)  # type: ignore[index,call-overload,union-attr]
+
+
+def test_checks_that_matched_are_told_with_their_place_and_count() -> None:
+    """From the counters in memory; hostile values included."""
+    row = {
+        "kind": "bug",
+        "source": "src/x.c:3",
+        "function": "f",
+        "condition": "a > b",
+        "explanation": "why",
+        "count": 2,
+    }
+    report = Report(state={"checks": [row, {"source": "\x1b[31m"}, "no row"], "candidate assertions": ["one", "two"]})
+    text = render_text(report, 100)
+    assert "src/x.c:3 in f(), 2 times: a > b why" in text
+    assert "candidate assertions: 2 entries" in text
+    assert "\x1b" not in text

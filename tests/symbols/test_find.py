@@ -8,10 +8,17 @@ import pytest
 
 from forensics.absence import Absence
 from forensics.elf.module import VDSO, Module
+from forensics.memory.process import Memory, Segment
 from forensics.memory.random_access import BytesInMemory
+from forensics.symbols.archive import find_archive
+from forensics.symbols.debuginfod.cache import artifact_path
 from forensics.symbols.find import Places, find_files
 from forensics.symbols.module import ModuleSymbols
+from forensics.symbols.pack_writer import pack_entry
+from forensics.symbols.places import ORDER, pack_name, store_directory
+from forensics.symbols.store import SymbolStore
 from tests.builders.elf import Function, Image
+from tests.builders.tar import Entry, archive
 
 ID = bytes(range(20))
 OTHER = bytes(range(1, 21))
@@ -41,7 +48,7 @@ def test_the_executable_that_the_user_named_comes_first(tmp_path: Path) -> None:
     inside = write(root / "usr/sbin/haproxy")
     files = find_files(module(), Places(executable=str(exe), sysroot=str(root)))
     assert files.image is not None and files.image.path == str(exe)
-    assert files.tried == [f"{exe} (--exe): build-id matches"]
+    assert files.tried == [f"{exe} (--exe): build-id matches", f"no debug file: {root}/usr/lib/debug"]
     files = find_files(module(), Places(sysroot=str(root)))
     assert files.image is not None and files.image.path == str(inside)
     assert files.status == "found"
@@ -52,7 +59,7 @@ def test_the_path_in_the_core_is_tried_last(tmp_path: Path) -> None:
     path = write(tmp_path / "haproxy")
     files = find_files(module(str(path)), Places())
     assert files.image is not None and files.image.path == str(path)
-    assert files.tried == [f"{path} (path in the core): build-id matches"]
+    assert files.tried == [f"{path} (path in the core): build-id matches", "no debug file: /usr/lib/debug"]
 
 
 def test_another_build_is_said_and_not_used(tmp_path: Path) -> None:
@@ -70,16 +77,23 @@ def test_a_right_file_after_a_wrong_one_is_found(tmp_path: Path) -> None:
     write(root / "usr/sbin/haproxy")
     files = find_files(module(), Places(executable=str(exe), sysroot=str(root)))
     assert files.status == "found"
-    assert len(files.tried) == 2
+    assert ["another build" in one for one in files.tried] == [True, False, False]
 
 
 def test_a_missing_file_is_said_to_be_not_there(tmp_path: Path) -> None:
     """With each place that was tried, in order; another host's root does not mean this host's files."""
     files = find_files(module("/nonexistent/haproxy"), Places(executable=str(tmp_path / "x"), sysroot=str(tmp_path)))
     assert files.status == "missing"
-    assert files.tried == [f"{tmp_path}/x (--exe): not there", f"{tmp_path}/nonexistent/haproxy (--sysroot): not there"]
+    assert files.tried == [
+        f"{tmp_path}/x (--exe): not there",
+        f"{tmp_path}/nonexistent/haproxy (--sysroot): not there",
+        f"no debug file: {tmp_path}/usr/lib/debug",
+    ]
     files = find_files(module("/nonexistent/haproxy"), Places())
-    assert files.tried == ["/nonexistent/haproxy (path in the core): not there"]
+    assert files.tried == [
+        "/nonexistent/haproxy (path in the core): not there",
+        "no debug file: /usr/lib/debug",
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF" + bytes(100)])
@@ -177,3 +191,66 @@ def test_results_are_kept_under_the_identity_of_the_files(tmp_path: Path) -> Non
     first.save()
     full = write(tmp_path / "full", functions=(Function("named", 0x1000, 16),))
     assert ModuleSymbols(find_files(module(), Places(executable=str(full)))).site(0x1004).symbol == "named"
+
+
+def test_every_place_is_tried_in_the_order_of_the_documents(tmp_path: Path) -> None:
+    """``places.ORDER``, which docs/symbols.md prints: with a wrong or damaged file in each of them."""
+    path = "/usr/sbin/haproxy"
+    core, exe = Entry("usr/sbin/haproxy", Image(build_id=OTHER).build()), write(tmp_path / "exe", OTHER)
+    write(tmp_path / "debug/haproxy", OTHER)
+    write(tmp_path / f"root{path}", OTHER)
+    write(debug_path(tmp_path / "debug"), OTHER)
+    write(debug_path(tmp_path / "root/usr/lib/debug"), OTHER)
+    (tmp_path / "packs").write_bytes(b"no pack")
+    store = Path(store_directory()) / pack_name(HEXADECIMAL)
+    store.parent.mkdir()
+    store.write_bytes(b"no pack")
+    for kind in ("executable", "debuginfo"):
+        write(Path(artifact_path(HEXADECIMAL, kind)), OTHER)
+    places = Places(
+        executable=str(exe), debug_directories=(str(tmp_path / "debug"),), sysroot=str(tmp_path / "root"),
+        packs=(str(tmp_path / "packs"),),
+    )  # fmt: skip
+    data = archive(core).ljust(1 << 17, b"\0")
+    memory = Memory(BytesInMemory(data, "core"), (Segment(0x1000, len(data), 0, len(data), False, True),))
+    files = find_files(module(path), places, None, find_archive(memory))
+    assert (files.status, files.image, files.debug, files.pack) == ("mismatched", None, None, None)
+    found = [line.replace(f"{tmp_path}", "").partition(")")[0] for line in files.tried]
+    assert found == [
+        "/usr/sbin/haproxy in the core (set-dumpable libs",
+        "/exe (--exe",
+        "/debug/haproxy (--debug-dir",
+        "/root/usr/sbin/haproxy (--sysroot",
+        f"/debug/.build-id/{HEXADECIMAL[:2]}/{HEXADECIMAL[2:]}.debug (--debug-dir, debug file",
+        f"/root/usr/lib/debug/.build-id/{HEXADECIMAL[:2]}/{HEXADECIMAL[2:]}.debug (/root/usr/lib/debug, debug file",
+        "no debug file: --debug-dir, /root/usr/lib/debug",
+        "/packs (--symbols",
+        f"{store} (symbol store",
+        f"{artifact_path(HEXADECIMAL, 'executable')} (debuginfod's cache",
+        f"{artifact_path(HEXADECIMAL, 'debuginfo')} (debuginfod's cache, debug file",
+    ]
+    # The words that the lines have in common with the documented order stand in the same sequence.
+    order = [place for place, _what in ORDER]
+    words = ("the core itself", "--exe", "--debug-dir", "--sysroot", "/usr/lib/debug", "--symbols", "the symbol store",
+             "debuginfod's cache")  # fmt: skip
+    places_of_words = [next(number for number, place in enumerate(order) if word in place) for word in words]
+    assert places_of_words == sorted(places_of_words)
+
+
+def test_the_symbol_store_is_used_where_the_files_lack_dwarf(tmp_path: Path) -> None:
+    """And where there are none at all."""
+    full = write(tmp_path / "full", functions=(Function("kept", 0x1000, 16),))
+    entry = pack_entry(ModuleSymbols(find_files(module(), Places(executable=str(full)))))
+    assert isinstance(entry, bytes)
+    path = SymbolStore().add(HEXADECIMAL, entry)
+    files = find_files(module("/nonexistent/haproxy"), Places())
+    assert files.status == "found"
+    assert files.tried[-1] == f"{path} (symbol store): build-id matches"
+    assert ModuleSymbols(files).site(0x1004).symbol == "kept"
+
+
+def test_directories_of_debug_files_may_hold_split_dwarf_too(tmp_path: Path) -> None:
+    exe = write(tmp_path / "exe")
+    files = find_files(module(), Places(executable=str(exe), debug_directories=("/a", "/b")))
+    assert files.image is not None
+    assert files.image.split_directories == ("/a", "/b")

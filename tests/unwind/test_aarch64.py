@@ -19,7 +19,7 @@ from forensics.unwind.frame import ThreadStack
 from tests.builders.core import Core, Load
 from tests.builders.elf import EM_AARCH64, note
 from tests.oracles.compare import differences
-from tests.oracles.gdb import GDB_MULTIARCH
+from tests.oracles.gdb import MULTIARCH
 from tests.oracles.programs import unlimited_core
 
 KEPT = Path(__file__).parent / "aarch64"
@@ -101,7 +101,7 @@ def test_what_belongs_to_an_address_is_told_by_the_core(notes: bytes, loads: tup
 BUILDS = {"tables": ("-g", "-O2"), "no tables": ("-O2", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables")}
 
 
-@pytest.mark.skipif(not (COMPILER and QEMU and GDB_MULTIARCH), reason="needs a cross compiler, qemu and gdb-multiarch")
+@pytest.mark.skipif(not (COMPILER and QEMU and MULTIARCH), reason="needs a cross compiler, qemu and gdb-multiarch")
 @pytest.mark.parametrize(("build", "how"), [("tables", "handler"), ("tables", "null"), ("no tables", "fault")])
 def test_backtraces_of_eight_threads_are_those_of_gdb(tmp_path: Path, build: str, how: str) -> None:
     """Except where gdb loses the way in functions without tables, and we do not."""

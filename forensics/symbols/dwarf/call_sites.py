@@ -37,10 +37,10 @@ def call_sites(function: Entry) -> list[CallSite]:
     """The call sites within ``function``, inlined calls included."""
     if not function.abbreviation.children:
         return []
-    return [site for entry in _descendants(function) if (site := _site(entry)).return_pc]
+    return [site for entry in call_site_entries(function) if (site := call_site(entry)).return_pc]
 
 
-def _descendants(parent: Entry) -> Iterator[Entry]:
+def call_site_entries(parent: Entry) -> Iterator[Entry]:
     """The call site entries anywhere below ``parent``."""
     info, unit = parent.info, parent.unit
     data, position, depth = info.info, parent.after, 1
@@ -57,7 +57,8 @@ def _descendants(parent: Entry) -> Iterator[Entry]:
         depth += shape.children
 
 
-def _site(entry: Entry) -> CallSite:
+def call_site(entry: Entry) -> CallSite:
+    """The call that ``entry`` describes."""
     values = entry.values
     return_pc = entry.address(AT_CALL_RETURN_PC, 0) or entry.address(AT_LOW_PC, 0)
     tail = _flag(entry, AT_CALL_TAIL_CALL) or _flag(entry, AT_GNU_TAIL_CALL)

@@ -14,15 +14,19 @@ from forensics.symbols.dwarf.forms import (
     INDIRECT,
     LINE_STRP,
     REF_ADDR,
+    REF_SIG8,
     STRING,
     STRP,
+    SUPPLEMENT_REFERENCES,
+    SUPPLEMENT_STRINGS,
     UNIT_REFERENCES,
     read_number,
     skip_form,
 )
 
 if TYPE_CHECKING:
-    from forensics.symbols.dwarf.info import DebugInfo, Unit
+    from forensics.symbols.dwarf.info import DebugInfo
+    from forensics.symbols.dwarf.units import Unit
 
 
 class Entry:
@@ -33,19 +37,25 @@ class Entry:
 
     __slots__ = ("abbreviation", "after", "info", "offset", "unit", "values")
 
+    values: dict[int, tuple[int, int, int]]
+
     def __init__(self, info: DebugInfo, unit: Unit, offset: int, abbreviation: Abbreviation, start: int) -> None:
         self.info = info
         self.unit = unit
         self.offset = offset
         self.abbreviation = abbreviation
-        self.values: dict[int, tuple[int, int, int]] = {}
-        data, position = info.info, start
+        if abbreviation.size >= 0:
+            self.values = {name: (form, start + at, value) for name, form, at, value in abbreviation.places}
+            self.after = start + abbreviation.size
+            return
+        self.values = {}
+        data, position, sizes = info.info, start, abbreviation.sizes
         for name, declared, implicit in abbreviation.attributes:
             form = declared
             if declared == INDIRECT:
                 form, position = read_uleb128(data, position)
             self.values[name] = (form, position, implicit)
-            position = skip_form(data, position, form)
+            position = skip_form(data, position, form, sizes)
         self.after = position
 
     def number(self, name: int, default: int) -> int:
@@ -54,21 +64,20 @@ class Entry:
         if value is None:
             return default
         form, position, implicit = value
-        return implicit if form == IMPLICIT_CONST else read_number(self.info.info, position, form)
+        return implicit if form == IMPLICIT_CONST else read_number(self.info.info, position, form, self.unit.sizes)
 
     def address(self, name: int, default: int) -> int:
         """An attribute that is an address, direct or indexed."""
-        value = self.values.get(name)
-        if value is None:
-            return default
-        form, position, _implicit = value
-        number = read_number(self.info.info, position, form)
-        return self.info_address(number) if form in INDEXED_ADDRESSES else number
+        number = self.number(name, default)
+        return self.info_address(number) if self.form(name) in INDEXED_ADDRESSES else number
 
     def info_address(self, index: int) -> int:
-        """Entry ``index`` of the unit's part of .debug_addr."""
+        """Entry ``index`` of the unit's part of .debug_addr. IndexError when it has none."""
         start = self.unit.address_base + index * 8
-        return int.from_bytes(self.info.section(".debug_addr")[start : start + 8], "little")
+        data = self.info.section(".debug_addr")[start : start + 8]
+        if len(data) < 8:
+            raise IndexError(f"there is no address {index}")
+        return int.from_bytes(data, "little")
 
     def is_address(self, name: int) -> bool:
         """Whether the attribute is an address (DW_AT_high_pc may be a size instead)."""
@@ -86,33 +95,38 @@ class Entry:
         if value is None:
             return ""
         form, position, _implicit = value
-        data = self.info.info
+        info, data = self.info, self.info.info
         if form == STRING:
             return _string(data, position)
+        offset = self.number(name, 0)
         if form == STRP:
-            return _string(self.info.section(".debug_str"), read_number(data, position, form))
+            return _string(info.section(".debug_str"), offset)
         if form == LINE_STRP:
-            return _string(self.info.section(".debug_line_str"), read_number(data, position, form))
+            return _string(info.section(".debug_line_str"), offset)
         if form in INDEXED_STRINGS:
-            start = self.unit.string_offsets_base + 4 * read_number(data, position, form)
-            offset = int.from_bytes(self.info.section(".debug_str_offsets")[start : start + 4], "little")
-            return _string(self.info.section(".debug_str"), offset)
+            size = self.unit.offset_size
+            start = self.unit.string_offsets_base + size * offset
+            offset = int.from_bytes(info.section(".debug_str_offsets")[start : start + size], "little")
+            return _string(info.section(".debug_str"), offset)
+        if form in SUPPLEMENT_STRINGS and info.supplement is not None:
+            return _string(info.supplement.section(".debug_str"), offset)
         return ""
 
     def reference(self, name: int) -> Entry | None:
-        """The entry that an attribute refers to, None when it lies in another file."""
-        value = self.values.get(name)
-        if value is None:
+        """The entry that an attribute refers to, None when it lies in a file that is not there."""
+        form = self.form(name)
+        if not form:
             return None
-        form, position, _implicit = value
+        offset = self.number(name, 0)
         if form in UNIT_REFERENCES:
-            offset = self.unit.offset + read_number(self.info.info, position, form)
-            return read_entry(self.info, self.unit, offset)
-        if form == REF_ADDR:
-            offset = read_number(self.info.info, position, form)
-            unit = self.info.unit_at(offset)
-            return read_entry(self.info, unit, offset) if unit else None
-        return None
+            return read_entry(self.info, self.unit, self.unit.offset + offset)
+        if form == REF_SIG8:
+            return self.info.type_at(offset)
+        target = self.info.referenced if form == REF_ADDR else self.info.supplement
+        if target is None or (form != REF_ADDR and form not in SUPPLEMENT_REFERENCES):
+            return None
+        unit = target.unit_at(offset)
+        return read_entry(target, unit, offset) if unit else None
 
 
 def _string(data: bytes, position: int) -> str:
@@ -121,9 +135,6 @@ def _string(data: bytes, position: int) -> str:
 
 
 def read_entry(info: DebugInfo, unit: Unit, offset: int) -> Entry:
-    """The entry at ``offset``. ValueError for one whose shape is not declared."""
+    """The entry at ``offset``. KeyError for one whose shape is not declared."""
     code, position = read_uleb128(info.info, offset)
-    abbreviation = unit.abbreviations.get(code)
-    if abbreviation is None:
-        raise ValueError(f"entry at {offset:#x} has the undeclared shape {code}")
-    return Entry(info, unit, offset, abbreviation, position)
+    return Entry(info, unit, offset, unit.abbreviations[code], position)

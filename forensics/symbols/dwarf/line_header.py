@@ -6,8 +6,9 @@ import struct
 
 from forensics.elf.encoding import read_uleb128
 from forensics.record import record
-from forensics.symbols.dwarf.forms import LINE_STRP, STRING, STRP, read_number, skip_form
+from forensics.symbols.dwarf.forms import LINE_STRP, STRING, STRP, SUPPLEMENT_STRINGS, read_number, sizes_of, skip_form
 from forensics.symbols.dwarf.info import DebugInfo
+from forensics.symbols.dwarf.units import read_length
 
 _CONTENT_PATH, _CONTENT_DIRECTORY = 1, 2
 
@@ -39,17 +40,25 @@ class LineHeader:
         return self.files[place] if 0 <= place < len(self.files) else ""
 
 
+#: For a unit without a line program.
+NO_HEADER = LineHeader(1, True, 0, 1, b"", (), 0, 0, 0)
+
+
 def read_line_header(info: DebugInfo, offset: int, directory: str, primary: str) -> LineHeader:
     """The header at ``offset`` of .debug_line, for the unit compiled from ``primary`` in ``directory``.
 
+    ``primary`` is "" for a skeleton whose split file, which has the name, is not there.
     ValueError, IndexError or struct.error when it is damaged.
     """
     data = info.section(".debug_line")
-    length, version = struct.unpack_from("<IH", data, offset)
-    end = min(offset + 4 + length, len(data))
-    position = offset + 6 + (2 if version >= 5 else 0)
-    program = position + 4 + struct.unpack_from("<I", data, position)[0]
-    position += 4
+    length, start, offset_size = read_length(data, offset)
+    (version,) = struct.unpack_from("<H", data, start)
+    end = min(start + length, len(data))
+    # From DWARF 5 on, the sizes of an address and of a segment's selector follow the version.
+    position = start + 2 + (2 if version >= 5 else 0)
+    sizes = sizes_of(version, offset_size)
+    program = position + offset_size + int.from_bytes(data[position : position + offset_size], "little")
+    position += offset_size
     minimum, position = data[position], position + 1
     if version >= 4:
         position += 1  # maximum operations of a VLIW instruction: 1 here
@@ -57,7 +66,11 @@ def read_line_header(info: DebugInfo, offset: int, directory: str, primary: str)
     position += 4
     lengths = data[position : position + opcode_base - 1]
     position += opcode_base - 1
-    files = _files_5(info, data, position) if version >= 5 else _files_4(data, position)
+    if version >= 5:
+        files, first = _files_5(info, data, position, sizes)
+        primary = primary or first
+    else:
+        files = _files_4(data, position)
     # gdb knows the unit's own file by the name the compiler was given (buildsym.c, start_subfile).
     absolute = f"{directory}/{primary}"
     files = tuple(primary if name == absolute and name.startswith("/") else name for name in files)
@@ -89,14 +102,16 @@ def _files_4(data: bytes, position: int) -> tuple[str, ...]:
     return tuple(files)
 
 
-def _files_5(info: DebugInfo, data: bytes, position: int) -> tuple[str, ...]:
-    directories, position = _table_5(info, data, position)
-    entries, _position = _table_5(info, data, position)
+def _files_5(info: DebugInfo, data: bytes, position: int, sizes: dict[int, int]) -> tuple[tuple[str, ...], str]:
+    """DWARF 5: the files, and the unit's own as the compiler was given it ("" if that is not told)."""
+    directories, position = _table_5(info, data, position, sizes)
+    entries, _position = _table_5(info, data, position, sizes)
     names = [name for name, _directory in directories]
-    return tuple(_joined(names[place] if place < len(names) else "", name) for name, place in entries)
+    files = tuple(_joined(names[place] if place < len(names) else "", name) for name, place in entries)
+    return files, entries[0][0] if entries and entries[0][1] == 0 else ""
 
 
-def _table_5(info: DebugInfo, data: bytes, position: int) -> tuple[list[tuple[str, int]], int]:
+def _table_5(info: DebugInfo, data: bytes, position: int, sizes: dict[int, int]) -> tuple[list[tuple[str, int]], int]:
     """One of the two self-describing tables of DWARF 5: (path, directory index) of each row."""
     formats = []
     count, position = data[position], position + 1
@@ -110,20 +125,23 @@ def _table_5(info: DebugInfo, data: bytes, position: int) -> tuple[list[tuple[st
         path, directory = "", 0
         for content, form in formats:
             if content == _CONTENT_PATH:
-                path = _path(info, data, position, form)
+                path = _path(info, data, position, form, sizes)
             elif content == _CONTENT_DIRECTORY:
-                directory = read_number(data, position, form)
-            position = skip_form(data, position, form)
+                directory = read_number(data, position, form, sizes)
+            position = skip_form(data, position, form, sizes)
         rows.append((path, directory))
     return rows, position
 
 
-def _path(info: DebugInfo, data: bytes, position: int, form: int) -> str:
+def _path(info: DebugInfo, data: bytes, position: int, form: int, sizes: dict[int, int]) -> str:
     if form == STRING:
         return data[position : data.index(b"\0", position)].decode("utf-8", "replace")
-    if form not in (STRP, LINE_STRP):
+    if form in SUPPLEMENT_STRINGS:
+        strings = info.supplement.section(".debug_str") if info.supplement else b""
+    elif form in (STRP, LINE_STRP):
+        strings = info.section(".debug_line_str" if form == LINE_STRP else ".debug_str")
+    else:
         return ""
-    strings = info.section(".debug_line_str" if form == LINE_STRP else ".debug_str")
-    start = read_number(data, position, form)
+    start = read_number(data, position, form, sizes)
     end = strings.find(b"\0", start)
     return strings[start:end].decode("utf-8", "replace") if end >= 0 else ""

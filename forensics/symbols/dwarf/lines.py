@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 
 from forensics.elf.encoding import read_sleb128, read_uleb128
+from forensics.symbols.dwarf.damage import TooMuch
 from forensics.symbols.dwarf.info import DebugInfo
 from forensics.symbols.dwarf.line_header import LineHeader, read_line_header
 
@@ -21,14 +21,15 @@ Row = tuple[int, int, bool]
 
 _NOTHING = ("", 0)
 
+#: Bytes of one program; all of HAProxy's have 2 MB together.
+_MAX_PROGRAM = 1 << 23
+
 
 class LineTable:
     """The rows of one unit, by file."""
 
     def __init__(self, tables: dict[str, list[Row]]) -> None:
-        self._tables = {
-            file: sorted(rows, key=lambda row: (row[0], row[1] != 0)) for file, rows in tables.items() if rows
-        }
+        self._tables = {file: _sorted(rows) for file, rows in tables.items() if rows}
         self._all: list[int] | None = None
         self._addresses = {file: [row[0] for row in rows] for file, rows in self._tables.items()}
 
@@ -60,60 +61,11 @@ def _statement(rows: list[Row], index: int) -> Row:
     return rows[chosen] if rows[chosen][2] else rows[index]
 
 
-@dataclass(slots=True)
-class _Registers:
-    """The state machine of the line program (DWARF 5, 6.2.2)."""
-
-    address: int = 0
-    file: int = 1
-    line: int = 1
-    is_stmt: bool = True
-
-
-class _Recorder:
-    """Rows as gdb records them."""
-
-    def __init__(self, header: LineHeader) -> None:
-        self.header = header
-        self.tables: dict[str, list[Row]] = {}
-        self._last_file = ""
-        self._last_address = -1
-        self._statement_here = False
-
-    def record(self, state: _Registers) -> None:
-        file = self.header.file(state.file)
-        changed = file != self._last_file
-        same_address = self._last_address == state.address
-        ignored = state.line == 0 or (changed and same_address and not state.is_stmt and self._statement_here)
-        if changed and not ignored:
-            self._finish(state.address)
-        if not ignored:
-            self.tables.setdefault(file, []).append((state.address, state.line, state.is_stmt))
-            self._last_file = file
-        if not same_address:
-            self._statement_here = False
-            self._last_address = state.address
-        self._statement_here = self._statement_here or state.is_stmt
-
-    def _finish(self, address: int) -> None:
-        """End what the last file said: its rows at this very address cover no code."""
-        rows = self.tables.get(self._last_file)
-        if not rows:
-            return
-        last_line = 0
-        while rows:
-            last_line = rows[-1][1]
-            if rows[-1][0] != address:
-                break
-            rows.pop()
-        if last_line:
-            rows.append((address, 0, True))
-
-    def end_sequence(self, address: int) -> None:
-        self._finish(address)
-        self._last_file = ""
-        self._last_address = -1
-        self._statement_here = False
+def _sorted(rows: list[Row]) -> list[Row]:
+    """By address; where something ends and something begins, the end comes first."""
+    keys = [2 * row[0] + (row[1] != 0) for row in rows]
+    order = sorted(range(len(rows)), key=keys.__getitem__)
+    return [rows[place] for place in order]
 
 
 def read_lines(info: DebugInfo, offset: int, directory: str, primary: str) -> tuple[LineHeader, LineTable]:
@@ -122,64 +74,106 @@ def read_lines(info: DebugInfo, offset: int, directory: str, primary: str) -> tu
     ValueError, IndexError or struct.error for a program that is damaged.
     """
     header = read_line_header(info, offset, directory, primary)
-    recorder = _Recorder(header)
-    data, position = info.section(".debug_line"), header.program
-    state, skipping = _Registers(is_stmt=header.default_is_stmt), False
-    base = len(header.opcode_lengths) + 1
-    while position < header.end:
+    if header.end - header.program > _MAX_PROGRAM:
+        raise TooMuch("a line program longer than any")
+    tables = _run(info.section(".debug_line"), header)
+    info.spend(sum(len(rows) for rows in tables.values()))
+    return header, LineTable(tables)
+
+
+def _run(data: bytes, header: LineHeader) -> dict[str, list[Row]]:  # noqa: C901, PLR0915 - calls would take a third more
+    """The rows of the program, by file, as gdb records them.
+
+    One long loop on purpose: these are the most numerous records of a build, half a million for HAProxy.
+    """
+    tables: dict[str, list[Row]] = {"": []}
+    for name in header.files:
+        tables.setdefault(name, [])
+    # Registers of the state machine (DWARF 5, 6.2.2); `rows` are those of the file register.
+    address, line, is_stmt = 0, 1, header.default_is_stmt
+    rows = first = tables[header.file(1)]
+    # What gdb remembers of the last row, and whether a statement began at its address.
+    last, last_address, statement_here = tables[""], -1, False
+    skipping = False  # within the sequence of a function that the linker dropped
+    base, end, position = len(header.opcode_lengths) + 1, header.end, header.program
+    line_base, line_range, minimum = header.line_base, header.line_range, header.minimum
+    while position < end:
         opcode = data[position]
         position += 1
         if opcode >= base:
-            adjusted = opcode - base
-            state.address += adjusted // header.line_range * header.minimum
-            state.line += header.line_base + adjusted % header.line_range
-            if not skipping:
-                recorder.record(state)
-        elif opcode == 1:
-            if not skipping:
-                recorder.record(state)
+            advance, step = divmod(opcode - base, line_range)
+            address += advance * minimum
+            line += line_base + step
+        elif opcode == 5:  # set_column, which no backtrace shows
+            while data[position] & 0x80:
+                position += 1
+            position += 1
+            continue
+        elif opcode == 3:
+            advance, position = read_sleb128(data, position)
+            line += advance
+            continue
+        elif opcode == 6:
+            is_stmt = not is_stmt
+            continue
+        elif opcode == 4:
+            index, position = read_uleb128(data, position)
+            rows = tables[header.file(index)]
+            continue
         elif opcode == 0:
-            position, skipping, state = _extended(data, position, state, recorder, skipping)
-        else:
-            position = _standard(opcode, data, position, state, header)
-    return header, LineTable(recorder.tables)
+            length, position = read_uleb128(data, position)
+            kind = data[position]
+            if kind == 1:  # end_sequence
+                if not skipping:
+                    _finish(last, address)
+                    last, last_address, statement_here = tables[""], -1, False
+                address, line, is_stmt, rows, skipping = 0, 1, header.default_is_stmt, first, False
+            elif kind == 2:  # set_address
+                address = int.from_bytes(data[position + 1 : position + length], "little")
+                # The linker leaves 0 where it dropped a function; no code lies there.
+                skipping = address == 0
+            position += length
+            continue
+        elif opcode != 1:
+            advance, position = _standard(opcode, data, position, header)
+            address += advance
+            continue
+        if skipping:
+            continue
+        same_address, changed = last_address == address, rows is not last
+        if line and not (changed and same_address and not is_stmt and statement_here):
+            if changed:
+                _finish(last, address)
+                last = rows
+            rows.append((address, line, is_stmt))
+        if not same_address:
+            statement_here, last_address = is_stmt, address
+        elif is_stmt:
+            statement_here = True
+    return tables
 
 
-def _extended(
-    data: bytes, position: int, state: _Registers, recorder: _Recorder, skipping: bool
-) -> tuple[int, bool, _Registers]:
-    """end_sequence, set_address; the others carry nothing that a backtrace needs."""
-    length, position = read_uleb128(data, position)
-    opcode = data[position]
-    if opcode == 1:
-        if not skipping:
-            recorder.end_sequence(state.address)
-        state, skipping = _Registers(is_stmt=recorder.header.default_is_stmt), False
-    elif opcode == 2:
-        state.address = int.from_bytes(data[position + 1 : position + length], "little")
-        # The linker leaves 0 where it dropped a function; no code lies there.
-        skipping = state.address == 0
-    return position + length, skipping, state
+def _finish(rows: list[Row], address: int) -> None:
+    """End what a file says: its rows at this very address cover no code."""
+    last_line = 0
+    while rows:
+        last_line = rows[-1][1]
+        if rows[-1][0] != address:
+            break
+        rows.pop()
+    if last_line:
+        rows.append((address, 0, True))
 
 
-def _standard(opcode: int, data: bytes, position: int, state: _Registers, header: LineHeader) -> int:
-    """A standard opcode; the position after its operands."""
-    if opcode == 2:
+def _standard(opcode: int, data: bytes, position: int, header: LineHeader) -> tuple[int, int]:
+    """By how much a rarer standard opcode moves the address, and the position after its operands."""
+    if opcode == 2:  # advance_pc
         advance, position = read_uleb128(data, position)
-        state.address += advance * header.minimum
-    elif opcode == 3:
-        advance, position = read_sleb128(data, position)
-        state.line += advance
-    elif opcode == 4:
-        state.file, position = read_uleb128(data, position)
-    elif opcode == 6:
-        state.is_stmt = not state.is_stmt
-    elif opcode == 8:
-        state.address += (255 - len(header.opcode_lengths) - 1) // header.line_range * header.minimum
-    elif opcode == 9:
-        state.address += struct.unpack_from("<H", data, position)[0]
-        position += 2
-    else:
-        for _operand in range(header.opcode_lengths[opcode - 1]):
-            _value, position = read_uleb128(data, position)
-    return position
+        return advance * header.minimum, position
+    if opcode == 8:  # const_add_pc
+        return (255 - len(header.opcode_lengths) - 1) // header.line_range * header.minimum, position
+    if opcode == 9:  # fixed_advance_pc
+        return struct.unpack_from("<H", data, position)[0], position + 2
+    for _operand in range(header.opcode_lengths[opcode - 1]):
+        _value, position = read_uleb128(data, position)
+    return 0, position

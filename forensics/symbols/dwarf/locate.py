@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import struct
-
 from forensics.absence import Absence
-from forensics.elf.image import ElfImage
 from forensics.symbols.dwarf.call_sites import CallSite, call_sites
+from forensics.symbols.dwarf.damage import DAMAGE
 from forensics.symbols.dwarf.functions import Function, functions_of_unit
-from forensics.symbols.dwarf.info import AT_COMP_DIR, AT_NAME, AT_STMT_LIST, DebugInfo, Unit, open_debug_info
-from forensics.symbols.dwarf.line_header import LineHeader
+from forensics.symbols.dwarf.info import AT_COMP_DIR, AT_NAME, AT_STMT_LIST, DebugInfo, open_debug_info
+from forensics.symbols.dwarf.line_header import NO_HEADER, LineHeader
 from forensics.symbols.dwarf.lines import LineTable, read_lines
 from forensics.symbols.dwarf.ranges import UnitIndex, holds
+from forensics.symbols.dwarf.sections import DebugSections
+from forensics.symbols.dwarf.units import Unit
 from forensics.symbols.site import Call
 
-#: What reading damaged DWARF raises; each becomes an Absence here.
-DAMAGE = (IndexError, ValueError, KeyError, struct.error, RecursionError, ZeroDivisionError)
+__all__ = ["DAMAGE", "DwarfLines", "open_dwarf"]
 
 
 class DwarfLines:
@@ -32,7 +31,10 @@ class DwarfLines:
         return self._index.find(pc)
 
     def calls(self, pc: int) -> tuple[Call, ...] | Absence:
-        """The calls active at ``pc``, innermost first."""
+        """The calls active at ``pc``, innermost first.
+
+        Without the split file or the supplementary file that holds a name, the name is "": see ``gap``.
+        """
         try:
             unit = self._index.find(pc)
             if unit is not None:
@@ -42,9 +44,22 @@ class DwarfLines:
         return Absence(f"source line of {pc:#x}", f"no unit in {self.info.path} covers this code")
 
     def _calls(self, unit: Unit, pc: int) -> tuple[Call, ...]:
+        if isinstance(self.info.body(unit), Absence):
+            _header, table = self.lines(unit)
+            file, line = table.find(pc)
+            return (Call("", file, line),) if line else ()
         holding = [one for one in self.functions(unit) if holds(one.ranges, pc)]
         # Aliases of assembly functions share their code; the last one declared is the one that gdb shows.
         return self.calls_in(unit, holding[-1], pc) if holding else ()
+
+    def gap(self, pc: int) -> Absence | None:
+        """The file that is missing for the names of the functions at ``pc``, None when none is."""
+        try:
+            unit = self._index.find(pc)
+            body = self.info.body(unit) if unit is not None else None
+        except DAMAGE:
+            return None
+        return body if isinstance(body, Absence) else self.info.supplement_gap
 
     def function_at(self, pc: int) -> Function | None:
         """The physical function that holds ``pc``."""
@@ -81,13 +96,19 @@ class DwarfLines:
         """Header and rows of the line program of ``unit``; read once."""
         found = self._lines.get(unit.offset)
         if found is None:
-            top = self.info.top(unit)
-            offset, directory, name = top.number(AT_STMT_LIST, 0), top.text(AT_COMP_DIR), top.text(AT_NAME)
-            found = self._lines[unit.offset] = read_lines(self.info, offset, directory, name)
+            found = self._lines[unit.offset] = self._read_lines(unit)
         return found
 
+    def _read_lines(self, unit: Unit) -> tuple[LineHeader, LineTable]:
+        """A split unit's lines are those of its skeleton, which does not repeat its name."""
+        top, body = self.info.top(unit), self.info.body(unit)
+        if AT_STMT_LIST not in top.values:
+            return NO_HEADER, LineTable({})
+        name = top.text(AT_NAME) or ("" if isinstance(body, Absence) else body.text(AT_NAME))
+        return read_lines(self.info, top.number(AT_STMT_LIST, 0), top.text(AT_COMP_DIR), name)
 
-def open_dwarf(image: ElfImage) -> DwarfLines | Absence:
+
+def open_dwarf(image: DebugSections) -> DwarfLines | Absence:
     """The DWARF of ``image``, or why it cannot be used."""
     try:
         info = open_debug_info(image)

@@ -6,11 +6,16 @@ import struct
 from bisect import bisect_right
 
 from forensics.elf.encoding import read_uleb128
+from forensics.symbols.dwarf.damage import DAMAGE, TooMuch
 from forensics.symbols.dwarf.entry import Entry
 from forensics.symbols.dwarf.forms import RNGLISTX
-from forensics.symbols.dwarf.info import AT_LOW_PC, AT_RANGES, DebugInfo, Unit
+from forensics.symbols.dwarf.info import AT_LOW_PC, AT_RANGES, DebugInfo, has_code
+from forensics.symbols.dwarf.units import Unit, read_length
 
 AT_HIGH_PC = 0x12
+
+#: Ranges of one list; a unit whose functions have a section each has one a function.
+_MOST_RANGES = 1 << 18
 
 Range = tuple[int, int]
 
@@ -32,18 +37,21 @@ def holds(ranges: list[Range], pc: int) -> bool:
 
 
 def _range_list(entry: Entry) -> list[Range]:
-    value = entry.number(AT_RANGES, 0)
-    if entry.unit.version < 5:
-        return _old_list(entry.info.section(".debug_ranges"), value, entry.unit.low_pc)
-    lists = entry.info.section(".debug_rnglists")
-    if entry.form(AT_RANGES) == RNGLISTX:
-        base = entry.unit.range_lists_base
-        value = base + struct.unpack_from("<I", lists, base + value * 4)[0]
-    return _new_list(lists, value, entry)
+    value, unit = entry.number(AT_RANGES, 0), entry.unit
+    if unit.version < 5:
+        found = _old_list(entry.info.section(".debug_ranges"), value + unit.ranges_base, unit.low_pc)
+    else:
+        lists = entry.info.section(".debug_rnglists")
+        if entry.form(AT_RANGES) == RNGLISTX:
+            base, size = unit.range_lists_base, unit.offset_size
+            value = base + struct.unpack_from("<Q" if size == 8 else "<I", lists, base + value * size)[0]
+        found = _new_list(lists, value, entry)
+    entry.info.spend(len(found))
+    return found
 
 
 def _old_list(data: bytes, position: int, base: int) -> list[Range]:
-    found = []
+    found: list[Range] = []
     while position + 16 <= len(data):
         start, end = struct.unpack_from("<QQ", data, position)
         position += 16
@@ -53,17 +61,22 @@ def _old_list(data: bytes, position: int, base: int) -> list[Range]:
             break
         else:
             found.append((base + start, base + end))
+            if len(found) > _MOST_RANGES:
+                raise TooMuch("more ranges than any function has")
     return found
 
 
 def _new_list(data: bytes, position: int, entry: Entry) -> list[Range]:
     """A list of .debug_rnglists (DWARF 5, 7.25)."""
-    base, found = entry.unit.low_pc, []
+    base = entry.unit.low_pc
+    found: list[Range] = []
     while position < len(data):
         kind = data[position]
         position += 1
         if kind == 0:
             break
+        if len(found) > _MOST_RANGES:
+            raise TooMuch("more ranges than any function has")
         first, second, position = _operands(data, position, kind, entry)
         if kind in (1, 5):  # base_addressx, base_address
             base = first
@@ -117,21 +130,32 @@ def _aranges(info: DebugInfo) -> list[tuple[int, int, int]]:
     """(start, end, offset of the unit) from .debug_aranges (DWARF 5, 6.1.2)."""
     data, position, found = info.section(".debug_aranges"), 0, []
     while position + 12 <= len(data):
-        length, _version, unit, _address_size, _segment_size = struct.unpack_from("<IHIBB", data, position)
-        end = min(position + 4 + length, len(data))
+        length, header, offset_size = read_length(data, position)
+        if length == 0:
+            break
+        end = min(header + length, len(data))
+        unit = int.from_bytes(data[header + 2 : header + 2 + offset_size], "little")
         # Tuples are aligned to twice the size of an address, counted from the start of the header.
-        for start, size in struct.iter_unpack("<QQ", data[position + 16 : end - (end - position) % 16]):
-            if size:
+        first = position + (header + 2 + offset_size + 2 - position + 15) // 16 * 16
+        for start, size in struct.iter_unpack("<QQ", data[first : end - (end - first) % 16]) if first < end else ():
+            if size and start:
                 found.append((start, start + size, unit))
-        position = position + 4 + length
+        position = end
+    info.spend(len(found))
     return found
 
 
 def _ranges_of_units(info: DebugInfo, listed: set[int]) -> list[tuple[int, int, int]]:
-    return [
-        (start, end, unit.offset)
-        for unit in info.units
-        if unit.offset not in listed
-        for start, end in ranges_of(info.top(unit))
-        if start
-    ]
+    """The same from the units' own entries; a unit that is damaged has none."""
+    found = []
+    for unit in info.units:
+        if unit.offset in listed or not has_code(unit):
+            continue
+        try:
+            ranges = ranges_of(info.top(unit))
+        except TooMuch:
+            raise
+        except DAMAGE:
+            continue
+        found += [(start, end, unit.offset) for start, end in ranges if start]
+    return found

@@ -1,0 +1,74 @@
+"""What `backtrace` shows: the threads in order, and beside the stacks what was read for one of them or for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from forensics.absence import Absence
+from forensics.elf.core import CoreDump
+from forensics.haproxy.activity import CRASHED, Activity, activity_of
+from forensics.record import field, record
+from forensics.report.document import Thread
+from forensics.unwind.frame import ThreadStack
+
+# The readers of variables and of instructions are not imported for stacks alone.
+if TYPE_CHECKING:
+    from forensics.unwind.machine_state import InstructionState, Register
+    from forensics.unwind.variables import FrameVariables
+
+
+@record
+class MachineState:
+    """Registers and instruction of thread ``lwp`` at ``frame``; ``registers`` are empty unless asked for."""
+
+    lwp: int
+    frame: int
+    instruction: InstructionState | Absence
+    registers: tuple[Register, ...] = ()
+
+
+@record
+class StacksView:
+    """Stacks as asked for.
+
+    ``variables`` has those of each frame by LWP; ``every`` shows equal stacks one by one;
+    ``scrub`` hides what may be secret in the command line.
+    """
+
+    core: CoreDump
+    stacks: tuple[ThreadStack, ...]
+    variables: Mapping[int, tuple[FrameVariables, ...]] = field(default_factory=dict)
+    machine: MachineState | None = None
+    every: bool = False
+    scrub: bool = True
+
+
+@record
+class Group:
+    """Threads with equal stacks, and what they were doing."""
+
+    threads: tuple[Thread, ...]
+    activity: Activity
+
+
+def activity_of_stack(stack: ThreadStack, core: CoreDump) -> Activity:
+    """What the thread was doing."""
+    signal = core.signal
+    if stack.crashed and signal is not None:
+        at = "" if signal.address is None or signal.name not in ("SIGSEGV", "SIGBUS") else f" at {signal.address:#x}"
+        return Activity(CRASHED, f"crashed ({signal.name}{at})")
+    return activity_of([frame.function for frame in stack.frames])
+
+
+def groups_of(view: StacksView) -> list[Group]:
+    """Equal stacks once: the crashed one first, idle ones last, large groups before small ones."""
+    found: dict[tuple[object, ...], tuple[list[Thread], Activity]] = {}
+    for stack in view.stacks:
+        activity = activity_of_stack(stack, view.core)
+        thread = Thread.of(stack, activity.words)
+        alone = stack.lwp if view.every or stack.lwp in view.variables else 0
+        key = (stack.crashed, alone, *(frame.name for frame in thread.frames))
+        found.setdefault(key, ([], activity))[0].append(thread)
+    groups = [Group(tuple(threads), activity) for threads, activity in found.values()]
+    return sorted(groups, key=lambda group: (group.activity.rank, -len(group.threads)))
