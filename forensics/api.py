@@ -121,8 +121,6 @@ def _places(taken: list[Taken], places: Places) -> Places:
     return replace(places, executable=places.executable or executable, packs=(*places.packs, *packs))
 
 
-
-
 def open_core(path: str, options: Options = _DEFAULTS) -> tuple[Process, tuple[ThreadStack, ...]]:
     """A core of any program, its threads unwound. Raises InputError when it cannot be read, or has no thread."""
     return opened.open_core(path, options.places)

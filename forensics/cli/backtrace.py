@@ -27,9 +27,7 @@ haproxy-forensics backtrace core --format gdb > bt.txt"""
 def configure(parser: Parser) -> None:
     """The arguments of the command."""
     parser.add_argument("core", metavar="CORE", help="The core, compressed or not.")
-    add_format(
-        parser, ("text", "json", "gdb"), "`gdb` is gdb's `t a a bt full`, what HAProxy's maintainers ask for."
-    )
+    add_format(parser, ("text", "json", "gdb"), "`gdb` is gdb's `t a a bt full`, what HAProxy's maintainers ask for.")
     add_output(parser)
     parser.add_argument("--all", action="store_true", help="Every thread on its own, equal stacks too.")
     parser.add_argument(

@@ -104,7 +104,7 @@ def read_core(source: RandomAccess) -> CoreDump:
     headers = read_segments(source, header)
     gaps = _gaps(source, header.segments, headers)
     notes = _read_notes(source, headers, header.layout)
-    memory = Memory(source, (_segment(one) for one in headers if one.type == PT_LOAD))
+    memory = _memory(source, headers, notes.files)
     auxv = notes.auxv or {}
     modules = _modules(notes, memory, auxv)
     if not notes.threads:
@@ -141,6 +141,22 @@ def _no_thread(source: RandomAccess, machine: int, *, known: bool) -> Absence:
         f" (it has {source.size} bytes, {MACHINES.get(machine, 'unknown machine')})",
         remedy,
     )
+
+
+def _memory(source: RandomAccess, headers: tuple[ProgramHeader, ...], files: tuple[MappedFile, ...]) -> Memory:
+    """The address space: what the program headers list, and mappings of files that only NT_FILE lists.
+
+    gcore writes no PT_LOAD for what it does not dump, such as code (gcore_create_callback of gdb's gcore.c);
+    the kernel writes an empty one.
+    """
+    segments = [_segment(one) for one in headers if one.type == PT_LOAD]
+    memory = Memory(source, segments)
+    unlisted = [
+        Segment(one.start, one.end - one.start, 0, 0, executable=True, writable=False)
+        for one in files
+        if one.start < one.end and isinstance(memory.find(one.start), Absence)
+    ]
+    return Memory(source, segments + unlisted) if unlisted else memory
 
 
 def _segment(header: ProgramHeader) -> Segment:

@@ -90,4 +90,3 @@ def _touch_to_json(touch: MemoryTouch) -> Json:
         "points_to": one_line(touch.note),
         "value": None if touch.value is None else f"{touch.value:#x}",
     }
-

@@ -22,9 +22,16 @@ def _signed(value: int) -> int:
     return value - (1 << 64) if value >> 63 else value
 
 
+def _quotient(left: int, right: int) -> int:
+    """Signed division towards zero, as the processor divides."""
+    return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+
+
 _BINARY: dict[int, Callable[[int, int], int]] = {
     0x1A: lambda left, right: left & right,
+    0x1B: lambda left, right: _quotient(_signed(left), _signed(right)),
     0x1C: lambda left, right: left - right,
+    0x1D: lambda left, right: left % right,
     0x1E: lambda left, right: left * right,
     0x21: lambda left, right: left | right,
     0x22: lambda left, right: left + right,
@@ -49,7 +56,7 @@ def evaluate(code: bytes, registers: dict[int, int], memory: Memory, stack: list
     """
     try:
         return _evaluate(code, registers, memory, stack)
-    except (IndexError, ValueError, struct.error):
+    except (IndexError, ValueError, struct.error, ZeroDivisionError):
         return Absence("expression", "it is damaged")
 
 
@@ -63,11 +70,14 @@ def _evaluate(code: bytes, registers: dict[int, int], memory: Memory, stack: lis
         position += 1
         if 0x30 <= opcode <= 0x4F:  # lit0..lit31
             stack.append(opcode - 0x30)
-        elif 0x70 <= opcode <= 0x8F:  # breg0..breg31
+        elif 0x70 <= opcode <= 0x8F or opcode == 0x92:  # breg0..breg31, bregx
+            register = opcode - 0x70
+            if opcode == 0x92:
+                register, position = read_uleb128(code, position)
             offset, position = read_sleb128(code, position)
-            if opcode - 0x70 not in registers:
-                return Absence("expression", f"register {opcode - 0x70} is not known here")
-            stack.append(registers[opcode - 0x70] + offset & _MASK)
+            if register not in registers:
+                return Absence("expression", f"register {register} is not known here")
+            stack.append(registers[register] + offset & _MASK)
         elif opcode in _BINARY:
             right, left = stack.pop(), stack.pop()
             stack.append(_BINARY[opcode](left, right) & _MASK)
@@ -96,6 +106,18 @@ def _simple(opcode: int, code: bytes, position: int, stack: list[int]) -> int:
         value, position = (read_sleb128 if opcode == 0x11 else read_uleb128)(code, position)
         stack.append((value + (stack.pop() if opcode == 0x23 else 0)) & _MASK)
         return position
+    if opcode in (0x28, 0x2F):  # bra, skip
+        target = position + 2 + struct.unpack_from("<h", code, position)[0]
+        taken = opcode == 0x2F or stack.pop() != 0
+        return target if taken and 0 <= target <= len(code) else position + 2
+    if opcode == 0x15:  # pick
+        stack.append(stack[-1 - code[position]])
+        return position + 1
+    return position if _shuffle(opcode, stack) else -1
+
+
+def _shuffle(opcode: int, stack: list[int]) -> bool:
+    """The operations without operands; False for an unknown one."""
     if opcode == 0x12:
         stack.append(stack[-1])
     elif opcode == 0x13:
@@ -104,14 +126,14 @@ def _simple(opcode: int, code: bytes, position: int, stack: list[int]) -> int:
         stack.append(stack[-2])
     elif opcode == 0x16:
         stack[-1], stack[-2] = stack[-2], stack[-1]
+    elif opcode == 0x17:  # rot
+        stack[-1], stack[-2], stack[-3] = stack[-2], stack[-3], stack[-1]
+    elif opcode == 0x19:
+        stack[-1] = abs(_signed(stack[-1]))
     elif opcode == 0x1F:
         stack[-1] = -stack[-1] & _MASK
     elif opcode == 0x20:
         stack[-1] = ~stack[-1] & _MASK
-    elif opcode in (0x28, 0x2F):  # bra, skip
-        target = position + 2 + struct.unpack_from("<h", code, position)[0]
-        taken = opcode == 0x2F or stack.pop() != 0
-        return target if taken and 0 <= target <= len(code) else position + 2
-    elif opcode != 0x96:  # nop
-        return -1
-    return position
+    else:
+        return opcode == 0x96  # nop
+    return True

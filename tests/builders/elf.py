@@ -7,6 +7,7 @@ vdso: its bytes can stand in a file and in a process's memory alike.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 EHDR = struct.Struct("<HHIQQQIHHHHHH")
@@ -16,7 +17,7 @@ SYM = struct.Struct("<IBBHQQ")
 
 EM_X86_64, EM_AARCH64 = 62, 183
 ET_DYN, ET_CORE = 3, 4
-PT_LOAD, PT_NOTE, PT_EH_FRAME = 1, 4, 0x6474E550
+PT_LOAD, PT_DYNAMIC, PT_NOTE, PT_EH_FRAME = 1, 2, 4, 0x6474E550
 
 #: Where .text begins; everything before it is small.
 TEXT = 0x1000
@@ -80,6 +81,8 @@ class Image:
     endianness: int = 1
     type: int = ET_DYN
     extra_sections: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    #: "hash" or "gnu" for a PT_DYNAMIC with that kind of hash table; "" for none.
+    dynamic: str = ""
 
     @property
     def rodata_address(self) -> int:
@@ -88,7 +91,7 @@ class Image:
 
     def build(self) -> bytes:
         """The file: headers, small tables, .text at TEXT, .rodata, section headers."""
-        segments = 4 if self.fdes else 3
+        segments = 3 + bool(self.fdes) + bool(self.dynamic)
         body = ident(self.elf_class, self.endianness) + bytes(48) + bytes(segments * PHDR.size)
         rows: list[tuple[str, int, int, int, int]] = []  # name, type, offset, size, link
 
@@ -102,8 +105,9 @@ class Image:
         notes = note(b"GNU", 3, self.build_id) if self.build_id else b""
         note_at = place(".note.gnu.build-id", 7, notes)
         names, symbols = self._symbols()
-        place(".dynsym", 11, symbols, link=len(rows) + 2)
-        place(".dynstr", 3, names)
+        symbols_at = place(".dynsym", 11, symbols, link=len(rows) + 2)
+        names_at = place(".dynstr", 3, names)
+        dynamic_at = self._place_dynamic(place, symbols_at, names_at, len(names)) if self.dynamic else 0
         frames_at = len(body) + -len(body) % 8
         frames, table = self._frames(frames_at)
         place(".eh_frame", 1, frames)
@@ -126,7 +130,21 @@ class Image:
         headers += program_header(0x6474E551, 0, 0, 0)
         if self.fdes:
             headers += program_header(PT_EH_FRAME, header_at, header_at, 12 + 8 * len(table))
+        if self.dynamic:
+            headers += program_header(PT_DYNAMIC, dynamic_at, dynamic_at, 80)
         return body[:16] + head + headers + body[64 + len(headers) :] + tail
+
+    def _place_dynamic(self, place: Callable[[str, int, bytes], int], symbols: int, names: int, size: int) -> int:
+        """PT_DYNAMIC and a hash table: of the former only the count is right, of the latter one bucket and its chain."""
+        count = 1 + len(self.functions)
+        if self.dynamic == "hash":
+            tag, table = 4, struct.pack("<4I", 1, count, 0, 0)
+        else:
+            chain = [2] * (count - 2) + [1] if count > 1 else []
+            tag, table = 0x6FFFFEF5, struct.pack("<4IQI", 1, 1, 1, 0, 0, 1) + struct.pack(f"<{len(chain)}I", *chain)
+        hash_at = place(".hash", 5, table)
+        pairs = (5, names, 6, symbols, 10, size, tag, hash_at, 0, 0)
+        return place(".dynamic", 6, struct.pack("<10Q", *pairs))
 
     def _symbols(self) -> tuple[bytes, bytes]:
         names, rows = b"\0", SYM.pack(0, 0, 0, 0, 0, 0)

@@ -86,6 +86,17 @@ def test_memory_answers_at_the_address_of_its_segment() -> None:
     assert isinstance(core.memory.read(0x9800, 1), Absence)
 
 
+def test_code_that_only_the_file_table_lists_is_mapped_and_not_dumped() -> None:
+    """gcore writes no program header for it; the process could run it all the same."""
+    files = (File(0x1000, 0x2000, "/bin/a"), File(0x2000, 0x5000, "/bin/a", 0x1000), File(0x7000, 0x6000, "/bin/b"))
+    memory = read(Core(loads=(Load(0x1000, b"data" * 1024),), files=files).build()).memory
+    assert [(one.address, one.end, one.file_size, one.executable) for one in memory.segments] == [
+        (0x1000, 0x2000, 0x1000, False), (0x2000, 0x5000, 0, True),
+    ]  # fmt: skip
+    found = memory.read(0x2100, 4)
+    assert isinstance(found, Absence) and "does not hold" in found.reason
+
+
 def test_more_than_65534_segments_are_counted_in_section_0() -> None:
     """PN_XNUM: a process with vm.max_map_count raised."""
     loads = tuple(Load(0x10000 + number * 0x1000, b"", size=0x1000) for number in range(66_000))

@@ -41,6 +41,8 @@ def test_activities(functions: list[str], rank: int, words: str) -> None:
     assert (found.rank, found.words) == (rank, words)
 
 
-@pytest.mark.parametrize("name", ["task_unlock_all", "epoll_waiter", "pollute", "http_wait_for_request", "futexture_x1"])
+@pytest.mark.parametrize(
+    "name", ["task_unlock_all", "epoll_waiter", "pollute", "http_wait_for_request", "futexture_x1"]
+)
 def test_names_that_only_look_like_waiting_are_busy(name: str) -> None:
     assert activity_of([name, "main"]).rank == BUSY

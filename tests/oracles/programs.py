@@ -41,9 +41,26 @@ def compile_files(
     return folder / name
 
 
-def _unlimited_core() -> None:
+def unlimited_core() -> None:
+    """Allow cores of any size, as far as this process may."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
+def _whole_core() -> None:
+    """As ``unlimited_core``, and with all pages, those of files too (bits of coredump_filter, proc(5))."""
+    unlimited_core()
+    Path("/proc/self/coredump_filter").write_text("0x7f")
+
+
+def whole_core_of(executable: Path, folder: Path, *arguments: str) -> Path | None:
+    """The kernel's core of ``executable`` with the pages of all files, None where it writes none."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(
+        [executable, *arguments], cwd=folder, preexec_fn=_whole_core, timeout=30, check=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    return next((path for path in folder.glob("*core*") if path.is_file()), None)
 
 
 def kernel_writes_cores() -> bool:
@@ -60,7 +77,7 @@ def core_of(executable: Path, folder: Path, *arguments: str) -> Path | None:
     folder.mkdir(exist_ok=True)
     if kernel_writes_cores():
         subprocess.run(
-            [executable, *arguments], cwd=folder, preexec_fn=_unlimited_core, timeout=30, check=False,
+            [executable, *arguments], cwd=folder, preexec_fn=unlimited_core, timeout=30, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         cores = sorted(path for path in folder.glob("*core*") if path.is_file())

@@ -320,7 +320,14 @@ def test_what_is_inferred_of_code_without_a_name_stands_below_it_and_in_the_docu
 
 def test_checks_that_matched_are_told_with_their_place_and_count() -> None:
     """From the counters in memory; hostile values included."""
-    row = {"kind": "bug", "source": "src/x.c:3", "function": "f", "condition": "a > b", "explanation": "why", "count": 2}
+    row = {
+        "kind": "bug",
+        "source": "src/x.c:3",
+        "function": "f",
+        "condition": "a > b",
+        "explanation": "why",
+        "count": 2,
+    }
     report = Report(state={"checks": [row, {"source": "\x1b[31m"}, "no row"], "candidate assertions": ["one", "two"]})
     text = render_text(report, 100)
     assert "src/x.c:3 in f(), 2 times: a > b why" in text

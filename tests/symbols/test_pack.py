@@ -231,9 +231,7 @@ def sites_of(symbols: ModuleSymbols) -> list[object]:
     return [symbols.site(address) for address in range(text.address, text.address + text.size)]
 
 
-def test_split_dwarf_is_worked_out_since_it_lies_in_many_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_split_dwarf_is_worked_out_since_it_lies_in_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if CC is None:
         pytest.skip("no C compiler is installed (Debian: apt-get install gcc)")
     monkeypatch.setenv("HAPROXY_FORENSICS_CACHE", "")

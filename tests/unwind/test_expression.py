@@ -37,6 +37,8 @@ def run(code: bytes, *stack: int) -> int | Absence:
         (b"\x35\x35\x29", 1), (b"\x11\x7f\x30\x2a", 0), (b"\x30\x11\x7f\x2b", 1), (b"\x11\x7f\x30\x2c", 1),
         (b"\x11\x7f\x30\x2d", 1), (b"\x31\x32\x2e", 1), (b"\x31\x31\x2e", 0),
         (b"\x31\x2f\x01\x00\x13\x96", 1), (b"\x35\x31\x28\x01\x00\x13", 5), (b"\x35\x36\x30\x28\x01\x00\x13", 5),
+        (b"\x31\x32\x33\x15\x02", 1), (b"\x31\x32\x33\x17", 2), (b"\x31\x32\x33\x17\x13\x13", 3), (b"\x11\x7b\x19", 5),
+        (b"\x11\x79\x32\x1b", TOP - 2), (b"\x37\x32\x1b", 3), (b"\x37\x34\x1d", 3), (b"\x92\x07\x08", 0x1008),
         # The program linkage table of every x86-64 library: rsp + 8 + ((rip & 15) >= 11) * 8.
         (b"\x77\x08\x80\x00\x3f\x1a\x3b\x2a\x33\x24\x22", 0x1008),
     ],
@@ -54,7 +56,7 @@ def test_the_initial_stack_holds_the_frame_address() -> None:
 @pytest.mark.parametrize(
     "code",
     [b"", b"\x22", b"\x31\x22", b"\x13", b"\x12", b"\x16", b"\x08", b"\x0e\x01", b"\x06", b"\x77", b"\x28\x00",
-     b"\x31\x06", b"\x70\x00", b"\xe0", b"\x10" + b"\xff" * 99, b"\x77" + b"\xff" * 99],
+     b"\x31\x30\x1b", b"\x31\x30\x1d", b"\x31\x15\x01", b"\x31\x32\x17", b"\x92\x40\x00", b"\x31\x06", b"\x70\x00", b"\xe0", b"\x10" + b"\xff" * 99, b"\x77" + b"\xff" * 99],
 )  # fmt: skip
 def test_what_cannot_be_evaluated_is_absent(code: bytes) -> None:
     """An empty stack, operands cut off, memory that is not there, registers that were lost, unknown operations."""

@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+from forensics.elf.core import read_core
+from forensics.memory.open import open_bytes
 from samples.lab import builds, loaded
 from tests.oracles.compare import EU_STACK, differences, our_pcs, pcs_of_eu_stack
 from tests.oracles.gdb import GDB, MULTIARCH
@@ -142,6 +144,7 @@ BUILDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "stripped": (("-O2", "-s"), ("handler", "trap")),
     "exported only": (("-O2", "-s", "-rdynamic"), ("handler", "trap")),
     "static": (("-g", "-O2", "-static"), ("handler",)),
+    "tables of the debugger only": (("-g", "-O2", "-fno-asynchronous-unwind-tables"), ("handler", "libc")),
 }
 
 
@@ -198,3 +201,19 @@ def test_program_counters_of_the_samples_are_those_of_elfutils(name: str) -> Non
     theirs = pcs_of_eu_stack(core, executable)
     for lwp, ours in our_pcs(core, executable).items():
         assert ours == theirs[lwp][: len(ours)]
+
+
+def test_a_core_of_a_living_process_by_gcore_is_read_like_one_of_the_kernel(tmp_path: Path) -> None:
+    """It lists no code among its segments; nothing killed the process."""
+    if not COMPILER:
+        pytest.skip("no C compiler is installed")
+    program = compile_c(tmp_path, "deep", SOURCE.read_text(), "-g", "-O2")
+    target = tmp_path / "living.core"
+    command = [str(GDB), "-nx", "-batch", "-ex", "break crash", "-ex", "run", "-ex", f"generate-core-file {target}",
+               "-ex", "kill", "--args", str(program), "abort"]  # fmt: skip
+    subprocess.run(command, cwd=tmp_path, timeout=60, check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    if not target.exists():
+        pytest.skip("gdb cannot run programs here")
+    dump = read_core(open_bytes(str(target)))
+    assert dump.signal is None
+    assert differences(target, program) == []

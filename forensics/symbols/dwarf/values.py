@@ -254,7 +254,7 @@ def quoted(data: bytes) -> str:
             parts.append(f"{character(code)} <repeats {number} times>")
             plain = ""
         else:
-            plain += ("\\\"" if code == 0x22 else _escaped(code)) * number
+            plain += ('\\"' if code == 0x22 else _escaped(code)) * number
     if plain or not parts:
         parts.append(f'"{plain}"')
     return ", ".join(parts)
