@@ -81,6 +81,7 @@ def _doing(functions: Sequence[str]) -> Activity:
         if _SLEEPS.match(name):
             return Activity(IDLE, f"sleeps in {_bare(name)}")
     named = next((name for name in names if name), "")
+    named = _bare(named) if named.startswith(("__GI_", "__libc_")) else named
     return Activity(BUSY, f"busy in {named}" if named else "busy, in code without a name")
 
 

@@ -23,6 +23,11 @@ FLAGS = {
     "O1": (("-g", "-O1"), 10, 1),
     "O2": (("-g", "-O2"), 10, 1),
     "O2, DWARF 4": (("-g", "-gdwarf-4", "-O2"), 10, 1),
+    "O2, split": (("-g", "-O2", "-gsplit-dwarf"), 10, 1),
+    "O2, split DWARF 4": (("-g", "-O2", "-gsplit-dwarf", "-gdwarf-4"), 10, 1),
+    "O2, 64-bit DWARF": (("-g", "-O2", "-gdwarf64"), 10, 1),
+    "O1, type units": (("-g", "-O1", "-fdebug-types-section"), 10, 1),
+    "O2, link-time optimisation": (("-g", "-O2", "-flto"), 10, 1),
     "O0, DWARF 3": (("-g", "-gdwarf-3", "-gstrict-dwarf", "-O0"), 25, 6),
     "O2, frame pointers, not PIE": (("-g", "-O2", "-fno-omit-frame-pointer", "-no-pie"), 10, 1),
 }
