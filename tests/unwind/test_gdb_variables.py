@@ -45,22 +45,34 @@ def test_variables_of_a_program_are_those_of_gdb(name: str, tmp_path: Path) -> N
     if core is None:
         pytest.skip("no core could be made")
     found = compare(core, executable)
+    assert found.other_frames == []
     assert found.differences == []
     assert found.different_aggregates == []
     assert found.equal >= scalars
     assert found.aggregates >= aggregates
 
 
-lab_builds = sorted(
-    path.parent.name for path in LAB.glob("builds/*/haproxy") if (LAB / "cores" / path.parent.name / "core").exists()
-)
+def _lab_cores() -> dict[str, tuple[Path, Path]]:
+    """Cores with executables that have DWARF: two threads of every build, in two ways to die."""
+    found = {}
+    built, core = LAB / "builds/requeue-race-2.9.6/haproxy", LAB / "cores/requeue-race-2.9.6/core"
+    if built.exists() and core.exists():
+        found["requeue-race-2.9.6"] = (core, built)
+    for named in sorted(LAB.glob("cores/*-x86_64-2-*/executable")):
+        executable, core = Path(named.read_text().strip()), named.parent / "haproxy.core"
+        if named.parent.name.endswith(("-bug", "-loop")) and executable.exists() and core.exists():
+            found[named.parent.name] = (core, executable)
+    return {name: pair for name, pair in found.items() if "-package-" not in name}
 
 
-@pytest.mark.skipif(not lab_builds, reason="no build with its core in .lab: `python -m samples.lab all` makes them")
-@pytest.mark.parametrize("name", lab_builds or [""])
+CORES = _lab_cores()
+
+
+@pytest.mark.skipif(not CORES, reason="no build with its core in .lab: `python -m samples.lab all` makes them")
+@pytest.mark.parametrize("name", CORES or [""])
 def test_scalars_of_real_cores_of_haproxy_are_those_of_gdb(name: str) -> None:
     """All numbers and pointers; gdb also shows statics of blocks that are not in scope (`__dbg_cnt_*`)."""
-    found = compare(LAB / "cores" / name / "core", LAB / "builds" / name / "haproxy")
+    found = compare(*CORES[name])
     assert found.differences == []
-    assert found.equal >= 20
+    assert found.equal >= 5
     assert [line for line in found.different_aggregates if "__dbg_cnt_" not in line] == []
