@@ -18,7 +18,7 @@ from forensics.unwind.address_space import AddressSpace
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process, backtraces
 from forensics.unwind.frame import ThreadStack
 from forensics.unwind.variables import FrameVariables, variables_of
-from tests.oracles.gdb import GDB
+from tests.oracles.gdb import GDB, MULTIARCH
 
 _LOCAL = re.compile(r"^ {8}([A-Za-z_]\w*) = (.*)$")
 _THREAD = re.compile(r"^Thread \d+ \((?:Thread 0x[0-9a-f]+ )?\(?LWP (\d+)\)?")
@@ -35,9 +35,10 @@ class GdbVariables:
 
 
 def bt_full(core: Path, executable: Path) -> str:
-    """What gdb prints for all threads."""
-    assert GDB
-    command = [GDB, "-nx", "-batch", "-iex", "set width 0", "-iex", "set print frame-arguments all",
+    """What gdb prints for all threads; gdb-multiarch where there is one, for cores of aarch64."""
+    debugger = MULTIARCH or GDB
+    assert debugger
+    command = [debugger, "-nx", "-batch", "-iex", "set width 0", "-iex", "set print frame-arguments all",
                "-iex", "set print max-depth -1", "-iex", "set charset ASCII",
                "-ex", "thread apply all bt full", str(executable), str(core)]  # fmt: skip
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False)
