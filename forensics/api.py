@@ -8,8 +8,8 @@ from typing import IO
 
 from forensics.absence import Absence
 from forensics.assemble import assemble
-from forensics.elf.core import NO_THREADS, read_core
-from forensics.errors import EmptyInput, ForeignCore, InputError, MalformedInput
+from forensics.elf.core import read_core
+from forensics.errors import EmptyInput, ForeignCore, InputError
 from forensics.evidence.collect import Bound, collect
 from forensics.evidence.fact import Crash, Fact
 from forensics.evidence.from_core import COLLECTORS, CoreWitness, examine
@@ -22,6 +22,7 @@ from forensics.record import record, replace
 from forensics.report.document import Report
 from forensics.symbols.find import Places
 from forensics.symbols.memo import cache_directory
+from forensics.unwind import opened
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
 
@@ -120,14 +121,11 @@ def _places(taken: list[Taken], places: Places) -> Places:
     return replace(places, executable=places.executable or executable, packs=(*places.packs, *packs))
 
 
+
+
 def open_core(path: str, options: Options = _DEFAULTS) -> tuple[Process, tuple[ThreadStack, ...]]:
     """A core of any program, its threads unwound. Raises InputError when it cannot be read, or has no thread."""
-    core = read_core(open_bytes(path))
-    if not core.threads:
-        gap = next(gap for gap in core.gaps if gap.subject == NO_THREADS)
-        raise MalformedInput(f"`{path}` has no stack to show: {gap.reason}", gap.remedy)
-    process = Process(core, options.places)
-    return process, backtraces(process)
+    return opened.open_core(path, options.places)
 
 
 def _open_core(path: str, places: Places) -> CoreWitness:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from forensics.api import Options, open_core
 from forensics.errors import UsageError
 from forensics.record import record
 from forensics.report.stacks_view import MachineState, StacksView
+from forensics.symbols.places import Places
 from forensics.unwind.address_space import AddressSpace
 from forensics.unwind.frame import ThreadStack
+from forensics.unwind.opened import open_core
 
 if TYPE_CHECKING:
     from forensics.unwind.variables import FrameVariables
@@ -34,9 +35,9 @@ class Wanted:
     scrub: bool = True
 
 
-def open_stacks(path: str, options: Options, wanted: Wanted) -> StacksView:
+def open_stacks(path: str, places: Places, wanted: Wanted) -> StacksView:
     """The stacks of the core at ``path``. InputError when it cannot be read, UsageError for a thread it lacks."""
-    process, stacks = open_core(path, options)
+    process, stacks = open_core(path, places)
     process.save()
     if wanted.thread:
         stacks = (_chosen(stacks, wanted.thread),)

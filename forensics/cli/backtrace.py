@@ -52,14 +52,13 @@ def configure(parser: Parser) -> None:
 
 def run(chosen: argparse.Namespace) -> int:
     """Show them; the exit status."""
-    from forensics.api import Options
     from forensics.stacks import Wanted, open_stacks
 
     wanted = Wanted(
         chosen.thread, chosen.all, chosen.locals, chosen.locals or chosen.registers, chosen.format == "gdb",
         not chosen.no_scrub,
     )  # fmt: skip
-    view = open_stacks(chosen.core, Options(places_of(chosen)), wanted)
+    view = open_stacks(chosen.core, places_of(chosen), wanted)
     if chosen.format == "text" and not chosen.output:
         from functools import partial
 

@@ -130,10 +130,16 @@ def _own_crash(process: Process, code: bytes | Absence, sentences: tuple[str, ..
     """What shows that HAProxy crashed itself, None when nothing does."""
     signal, machine = process.core.signal, machine_code(process.core.machine)
     assert signal is not None
-    if signal.code <= 0 or machine is None:
+    # Emulators and some dumpers write no siginfo: there only the instruction itself can tell.
+    silent = signal.code == 0 and signal.sender is None
+    if machine is None or (signal.code <= 0 and not silent):
         return None
     if signal.number == 4 and isinstance(code, bytes) and machine.is_trap(code):
         return f"{_TRAPS[process.core.machine]} at the faulting address: HAProxy's own way to die since 2.8"
+    if signal.number == 11 and silent and sentences and isinstance(code, bytes) and machine.is_store(code):
+        return "a write of 0 right after the code that prints the assertion: HAProxy's own way to die up to 2.7"
+    if silent:
+        return None
     if signal.number == 11 and signal.address == 1:
         if isinstance(code, bytes) and machine.is_store(code):
             return "a write to address 1: HAProxy's own way to die up to 2.7"

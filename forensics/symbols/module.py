@@ -141,8 +141,13 @@ class ModuleSymbols:
             return UNKNOWN_SITE
         symbol, start = self._named(address)
         site = CodeSite(symbol, start, self._calls(address))
-        self._sites[key] = site.to_plain()
+        if not self._lacks_a_file(address):
+            self._sites[key] = site.to_plain()
         return site
+
+    def _lacks_a_file(self, address: int) -> bool:
+        """Whether names are in a file that is missing (a .dwo, or what dwz shares): it may be there next time."""
+        return not isinstance(self.dwarf, Absence) and self.dwarf.gap(address) is not None
 
     def _named(self, address: int) -> tuple[str, int]:
         """The symbol that holds ``address`` and its start; ("", 0) for none."""
@@ -178,7 +183,7 @@ class ModuleSymbols:
             return ()
         if calls and not calls[-1].function:
             # The file with the names is missing (a .dwo, or what `dwz` shares): the symbol table has the function's.
-            return (*calls[:-1], Call(plain_name(self.table.find(address)[0]), calls[-1].file, calls[-1].line))
+            return (*calls[:-1], Call(plain_name(self._named(address)[0]), calls[-1].file, calls[-1].line))
         return calls
 
     def address_of(self, name: str) -> int:

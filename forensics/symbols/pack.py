@@ -152,7 +152,9 @@ class SymbolPack:
 
             data = self.section("functions")
             rows = FUNCTION.iter_unpack(data[: len(data) - len(data) % FUNCTION.size])
-            self._table = SymbolTable((start, size, self.name(name)) for start, size, name in rows)
+            named = ((start, size, self.name(name)) for start, size, name in rows)
+            # It may be the pack of a stripped build.
+            self._table = SymbolTable(named, complete=False)
         return self._table
 
     @property

@@ -50,12 +50,15 @@ def _dwarf_sections(dwarf: DwarfLines, names: Names) -> dict[str, bytes]:
     jumps = []
     for unit, function in _all_functions(dwarf):
         entry = function.ranges[0][0]
-        for start, end in function.ranges:
-            entries.append((start, end, entry))
-            for address in _boundaries(dwarf, unit, function, start, end):
-                lines[address] = records.number(dwarf.calls_in(unit, function, address))
-            lines.setdefault(end, NOTHING)
-        jumps += [(entry, site) for site in call_sites(function.entry)]
+        try:
+            for start, end in function.ranges:
+                for address in _boundaries(dwarf, unit, function, start, end):
+                    lines[address] = records.number(dwarf.calls_in(unit, function, address))
+                lines.setdefault(end, NOTHING)
+            jumps += [(entry, site) for site in call_sites(function.entry)]
+        except DAMAGE:
+            continue  # a damaged function says nothing, and keeps none of the others from being told
+        entries += [(start, end, entry) for start, end in function.ranges]
     jumping = {entry for entry, site in jumps if site.tail}
     kept = [(entry, site) for entry, site in jumps if site.tail or site.name or site.target in jumping]
     rows = [

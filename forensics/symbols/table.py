@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 
 from forensics.absence import Absence
-from forensics.elf.constants import STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
+from forensics.elf.constants import EM_AARCH64, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
 from forensics.elf.image import ElfImage
 from forensics.symbols.fragments import Fragment, FragmentTable
 
@@ -18,8 +18,12 @@ class SymbolTable:
     gdb (``minimal_symbol_is_less_than``), so that both name the same alias.
     """
 
-    def __init__(self, functions: Iterable[tuple[int, int, str]]) -> None:
-        """``functions`` are (start, size in bytes, name)."""
+    def __init__(self, functions: Iterable[tuple[int, int, str]], *, complete: bool = True) -> None:
+        """``functions`` are (start, size in bytes, name); ``complete`` when they are all that the build has.
+
+        A stripped executable's are not: static functions may follow each of them.
+        """
+        self.complete = complete
         self.functions = sorted(functions, key=lambda one: (one[0], one[2].encode()))
         self._starts = [one[0] for one in self.functions]
         self._by_name: dict[str, int] | None = None
@@ -38,14 +42,17 @@ class SymbolTable:
         """As ``find``, but no name crosses a border of code that the call frame table draws.
 
         A symbol names a fragment that begins where it does, holds it, or lies within it. One of size 0
-        reaches to the end of its own fragment; code without a fragment it names up to the next one.
+        reaches to the end of its own fragment; code without a fragment it names up to the next one, and only
+        in a table that is complete.
         """
         start, size, name = self._find(address)
         if not name:
             return "", 0
         fragment = fragments.find(address)
         if isinstance(fragment, Absence):
-            return ("", 0) if size == 0 and fragments.begins_within(start, address) else (name, start)
+            if size == 0 and (not self.complete or fragments.begins_within(start, address)):
+                return "", 0
+            return name, start
         if fragment.holds(start) or (start <= fragment.start and fragment.end <= start + size):
             return name, start
         return "", 0
@@ -74,11 +81,15 @@ class SymbolTable:
 def functions_of(images: Iterable[ElfImage], fragments: FragmentTable | Absence | None = None) -> SymbolTable:
     """The functions of ``.symtab`` and ``.dynsym`` of an image and its debug file; ``fragments`` bound their code."""
     found: dict[tuple[int, str], int] = {}
+    complete = False
     for image in images:
+        complete = complete or ".symtab" in image.sections
         last: dict[int, tuple[int, str]] = {}
         for table in (".symtab", ".dynsym"):
             for symbol in image.symbols(table):
                 code = symbol.type in (STT_FUNC, STT_GNU_IFUNC) or (symbol.type == STT_NOTYPE and symbol.name)
+                if symbol.name.startswith(b"$") and image.header.machine == EM_AARCH64:
+                    continue  # marks where code or data begins within a function (ELF for the Arm 64-bit architecture)
                 if symbol.section and symbol.section < 0xFF00 and code and _is_code(image, symbol.section, symbol.type):
                     key = symbol.value, symbol.name.decode("utf-8", "replace")
                     found[key] = max(symbol.size, found.get(key, 0))
@@ -86,16 +97,18 @@ def functions_of(images: Iterable[ElfImage], fragments: FragmentTable | Absence 
         for section, key in last.items():
             # A symbol without size reaches to the next one, but never into another section.
             if found[key] == 0:
-                found[key] = max(0, _end(key[0], image.section_end(section), fragments) - key[0])
-    return SymbolTable((start, size, name) for (start, name), size in found.items())
+                found[key] = max(0, _end(key[0], image.section_end(section), fragments, complete) - key[0])
+    return SymbolTable(((start, size, name) for (start, name), size in found.items()), complete=complete)
 
 
-def _end(start: int, section_end: int, fragments: FragmentTable | Absence | None) -> int:
-    """Where the code ends that begins at ``start`` and whose symbol does not tell its size."""
+def _end(start: int, section_end: int, fragments: FragmentTable | Absence | None, complete: bool) -> int:
+    """Where the code ends that begins at ``start`` and whose symbol does not tell its size; ``start`` for unknown."""
     if not isinstance(fragments, FragmentTable):
         return section_end
     fragment = fragments.find(start)
-    return min(section_end, fragment.end if isinstance(fragment, Fragment) else fragments.next_start(start))
+    if isinstance(fragment, Fragment):
+        return min(section_end, fragment.end)
+    return min(section_end, fragments.next_start(start)) if complete else start
 
 
 def _is_code(image: ElfImage, section: int, kind: int) -> bool:

@@ -136,7 +136,8 @@ class Process:
     def tail_calls(self, return_pc: int, callee: int) -> list[int]:
         """Return addresses of functions that jumped on, between a call and the code running below it.
 
-        Only what DWARF tells of both sides; kept with the records of the callee's build.
+        Only what DWARF tells of the jumps; kept with the records of the callee's build, each with the module that
+        holds it: the caller's (1: HAProxy's ha_tkill() jumps into libc) or the callee's (0).
         """
         caller, running = self.module_at(return_pc - 1), self.module_at(callee)
         if isinstance(caller, Absence) or isinstance(running, Absence):
@@ -144,16 +145,18 @@ class Process:
         symbols = self.symbols(running)
         if symbols.from_core:
             return []
-        kept = symbols.records.records("tail_calls")
+        bases = (running.base, caller.base)
+        known = caller is running or isinstance(caller.build_id, str)
+        kept = symbols.records.records("jumps") if known else {}
         key = (
             f"{callee - running.base:x} {caller.build_id if caller is not running else ''} {return_pc - caller.base:x}"
         )
         if key not in kept:
-            found = self._find_tail_calls(caller, running, return_pc, callee)
-            kept[key] = [address - running.base for address in found]
-        return [int(address) + running.base for address in kept[key]]
+            kept[key] = self._find_tail_calls(caller, running, return_pc, callee)
+        return [int(address) + bases[bool(place)] for place, address in kept[key]]
 
-    def _find_tail_calls(self, caller: Module, running: Module, return_pc: int, callee: int) -> list[int]:
+    def _find_tail_calls(self, caller: Module, running: Module, return_pc: int, callee: int) -> list[list[int]]:
+        """Pairs: 1 for the caller's module, else 0; the return address less that module's base."""
         from forensics.unwind.tail_calls import Jump, jumps_between
 
         def sites_of(start: int) -> list[Jump]:
@@ -172,11 +175,14 @@ class Process:
 
         calling, _sites = self.symbols(caller).call_sites(return_pc - 1 - caller.base)
         start, _sites = self.symbols(running).call_sites(callee - running.base)
+        if not start:  # the function that runs need not have DWARF
+            site = self.symbols(running).site(callee - running.base)
+            start = site.start if site.symbol else 0
         if not calling or not start:
             return []
         found = jumps_between(sites_of, calling + caller.base, return_pc, start + running.base)
-        # A jump in the caller's module could only be kept with that build: HAProxy has none into libraries.
-        return found if all(running.start <= address < running.end for address in found) else []
+        return [[0, address - running.base] if running.start <= address < running.end else [1, address - caller.base]
+                for address in found]  # fmt: skip
 
     @property
     def files(self) -> tuple[ModuleFiles, ...]:

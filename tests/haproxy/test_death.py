@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from forensics.api import Options, open_core
 from forensics.elf.core import read_core
+from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import _ABORT, _SENTENCE, decide
 from forensics.memory.random_access import BytesInMemory
 from forensics.symbols.find import Places
@@ -103,3 +107,25 @@ def test_sentences_of_assertions_are_taken_apart(
 def test_an_abort_has_a_place_and_perhaps_a_reason() -> None:
     assert _ABORT.match("ABORT at src/debug.c:1183: on purpose").groups() == ("src/debug.c", "1183", "on purpose")  # type: ignore[union-attr]
     assert _ABORT.match("ABORT at src/pool.c:9").groups() == ("src/pool.c", "9", None)  # type: ignore[union-attr]
+
+
+LAB = Path(__file__).parents[2] / ".lab" / "cores"
+BUGS = sorted(LAB.glob("*-bug"))
+
+
+@pytest.mark.skipif(not BUGS, reason="the lab has no cores of `debug dev bug`: python -m samples.lab")
+@pytest.mark.parametrize("folder", BUGS, ids=lambda folder: folder.name)
+def test_real_cores_of_a_failed_check_name_it(folder: Path) -> None:
+    """Of both machines and many releases, stripped and not, also where an emulator wrote no siginfo."""
+    if not (folder / "executable").is_file() or not (folder / "haproxy.core").is_file():
+        pytest.skip("the lab kept no core or executable of this run")
+    places = Places(executable=(folder / "executable").read_text().strip())
+    dead, stacks = open_core(str(folder / "haproxy.core"), Options(places))
+    if stacks[0].frames[0].status == "no_module":
+        pytest.skip("this core does not tell that the code belongs to the executable")
+    counters = read_counters(dead)
+    death = decide(dead, stacks[0], counters)
+    assert (death.kind, death.condition, death.file) == ("bug_on", "one > zero", "src/debug.c")
+    assert death.contradiction == ""
+    if isinstance(counters, Counters):
+        assert (death.file, death.line) in [one.place for one in counters.fatal()]

@@ -97,6 +97,7 @@ static NOINLINE void kills_itself(void)
 	sink = 5;
 	__builtin_trap();
 }
+static NOINLINE int jumps_into_libc(int number) { sink = number; return raise(number); }
 static NOINLINE int falls(int n)
 {
 	volatile char room[256];
@@ -123,6 +124,8 @@ static NOINLINE void crash(const char *how)
 		calls_nothing();
 	} else if (!strcmp(how, "trap")) {
 		kills_itself();
+	} else if (!strcmp(how, "jump")) {
+		sink = jumps_into_libc(SIGABRT) + 1;
 	} else if (!strcmp(how, "overflow")) {
 		falls(0);
 	} else {

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from forensics.absence import Absence
-from forensics.api import Options
 from forensics.logs import parse
 from forensics.logs.gdb import PastedBacktrace
 from forensics.report.backtrace import WIDTH, render, text_lines
@@ -35,7 +34,7 @@ CORES = (
 def view(name: str, wanted: Wanted) -> StacksView:
     """The stacks of a sample."""
     places = Places(packs=(str(golden.SAMPLES / "symbols"),), sysroot="/nowhere")
-    return open_stacks(str(golden.SAMPLES / name / "core.zst"), Options(places), wanted)
+    return open_stacks(str(golden.SAMPLES / name / "core.zst"), places, wanted)
 
 
 def text(name: str, **wanted: bool | int) -> str:
@@ -96,7 +95,7 @@ def test_the_culprit_is_marked_in_threads_that_went_wrong_only() -> None:
 def packaged() -> StacksView:
     """A segfault of a packaged HAProxy, which must be installed here for its code."""
     core = golden.SAMPLES / "segfault-2.6.12" / "core.zst"
-    shown = open_stacks(str(core), Options(), Wanted(registers=True))
+    shown = open_stacks(str(core), Places(), Wanted(registers=True))
     if shown.machine is None or isinstance(shown.machine.instruction, Absence):
         pytest.skip("the haproxy 2.6.12 of Debian 12 is not installed")
     return shown
@@ -161,7 +160,7 @@ def test_our_own_parser_reads_the_form_of_gdb_back(name: str) -> None:
 @pytest.mark.skipif(not (BUILT.exists() and CORE.exists()), reason="no build of requeue-race-2.9.6 in .lab")
 def test_arguments_survive_the_form_of_gdb() -> None:
     """With DWARF every frame has its arguments and locals, and our parser takes them for what they are."""
-    shown = open_stacks(str(CORE), Options(Places(str(BUILT))), Wanted(everywhere=True))
+    shown = open_stacks(str(CORE), Places(str(BUILT)), Wanted(everywhere=True))
     form = render(shown, "gdb")
     found = pasted(form)
     assert found.crashed is not None
@@ -175,7 +174,7 @@ def test_arguments_survive_the_form_of_gdb() -> None:
 
 @pytest.mark.skipif(not (BUILT.exists() and CORE.exists()), reason="no build of requeue-race-2.9.6 in .lab")
 def test_locals_stand_below_their_frame() -> None:
-    shown = open_stacks(str(CORE), Options(Places(str(BUILT))), Wanted(variables=True, registers=True))
+    shown = open_stacks(str(CORE), Places(str(BUILT)), Wanted(variables=True, registers=True))
     lines = render(shown, "text").splitlines()
     place = next(index for index, line in enumerate(lines) if "stktable_requeue_exp" in line)
     assert lines[place + 1].startswith("          args:   t = 0x")

@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from forensics.absence import Absence
 from forensics.elf.image import ElfImage
+from forensics.elf.module import Module
 from forensics.memory.random_access import BytesInMemory, LocalFile
 from forensics.symbols.dwarf.call_sites import CallSite
 from forensics.symbols.dwarf.locate import DwarfLines, open_dwarf
 from forensics.symbols.dwarf.members import struct_members
+from forensics.symbols.find import ModuleFiles
+from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.site import Call
 from forensics.symbols.table import functions_of
 from tests.builders.bounds import within_seconds
@@ -279,6 +282,21 @@ def test_without_its_split_file_a_unit_has_lines_and_no_names(split: tuple[Path,
             assert isinstance(struct_members(dwarf, "nothing", at), Absence)
     assert {"main", "loops"} <= missing
     assert missing.isdisjoint({"grow", "handle", "close_it"})
+
+
+def test_a_function_whose_split_file_is_missing_has_its_symbol(split: tuple[Path, Path], tmp_path: Path) -> None:
+    """The symbol table names the function; calls inlined into it stay unknown."""
+    plain, moved = split
+    image = image_of(Path(shutil.copy(moved, tmp_path)))
+    module = Module(str(tmp_path / "prog"), 0, 1 << 20, 0, "", main=True, deleted=False)
+    symbols = ModuleSymbols(ModuleFiles(module, "found", image))
+    complete = dwarf_of(image_of(plain))
+    for at in addresses_of(image):
+        expected = complete.calls(at)
+        assert isinstance(expected, tuple)
+        (call,) = symbols.site(at).calls
+        assert call.function == expected[-1].function
+        assert (call.file.rsplit("/", 1)[-1], call.line) == (expected[0].file.rsplit("/", 1)[-1], expected[0].line)
 
 
 def test_a_split_file_of_another_build_is_refused(split: tuple[Path, Path], tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from forensics.memory.random_access import BytesInMemory, LocalFile
 from forensics.symbols.fragments import Fragment, FragmentTable, fragments_in, fragments_of
 from forensics.symbols.table import SymbolTable, functions_of
 from forensics.unwind.cfi import CallFrameTable, Fde
-from tests.builders.elf import TEXT, Function, Image
+from tests.builders.elf import EM_AARCH64, TEXT, Function, Image
 from tests.builders.elf import Fde as Entry
 
 ENTRIES = (Entry(TEXT, 16), Entry(TEXT + 16, 16), Entry(TEXT + 64, 32))
@@ -153,5 +153,19 @@ def test_the_last_symbol_of_a_section_ends_with_its_fragment_too() -> None:
     assert names.find(TEXT + 32) == ("", 0)
     whole = image(fdes=ENTRIES, functions=(Function("bare", TEXT + 40, 0),))
     names = functions_of([whole], fragments_of(whole))
-    assert names.find(TEXT + 63) == ("bare", TEXT + 40)
-    assert names.find(TEXT + 64) == ("", 0)
+    fragments = fragments_of(whole)
+    assert isinstance(fragments, FragmentTable)
+    assert names.find_within(TEXT + 60, fragments) == ("", 0), "nothing tells where it ends, or what follows it"
+    assert names.find_within(TEXT + 66, fragments) == ("", 0)
+
+
+def test_code_without_borders_has_a_name_only_where_all_names_are_known() -> None:
+    """`_start` of some C libraries has neither size nor call frames; what follows it in a stripped file is not it."""
+    functions, fragments = [(TEXT + 36, 0, "_start")], table()
+    assert SymbolTable(functions).find_within(TEXT + 50, fragments) == ("_start", TEXT + 36)
+    assert SymbolTable(functions, complete=False).find_within(TEXT + 50, fragments) == ("", 0)
+
+
+def test_marks_of_aarch64_are_no_functions() -> None:
+    marks = (Function("$x", TEXT, 0, 0), Function("$d.5", TEXT + 16, 0, 0), Function("f", TEXT + 64, 32))
+    assert [name for *_place, name in functions_of([image(functions=marks, machine=EM_AARCH64)]).functions] == ["f"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,8 +12,9 @@ from types import ModuleType
 
 import pytest
 
+from samples.lab import builds, loaded
 from tests.oracles.compare import EU_STACK, differences, our_pcs, pcs_of_eu_stack
-from tests.oracles.gdb import GDB
+from tests.oracles.gdb import GDB, MULTIARCH
 from tests.oracles.programs import COMPILER, compile_c, core_of, kernel_writes_cores
 
 pytestmark = pytest.mark.skipif(not GDB, reason="gdb is not installed")
@@ -64,7 +67,7 @@ def fresh_core(executable: Path, directory: Path, command: str, threads: int) ->
     open_files = max(256, 32 * threads)
     with lab.HAProxy(executable, lab.config_text(threads), directory, open_files=open_files) as running:
         running.cli(f"expert-mode on; {command}", 1.0)
-        running.wait_end(20.0)
+        running.wait_end(60.0)
     core = running.core()
     assert isinstance(core, Path)
     return core
@@ -82,14 +85,47 @@ def test_backtraces_of_a_fresh_haproxy_core_are_those_of_gdb(tmp_path: Path, com
 
 
 @pytest.mark.skipif(not BUILT.is_file(), reason="no HAProxy with DWARF: `python -m samples.lab requeue-race-2.9.6`")
-@pytest.mark.parametrize("command", ["debug dev bug", "debug dev panic", "debug dev loop 6000"])
+@pytest.mark.parametrize("command", ["debug dev bug", "debug dev panic", "debug dev loop 30000"])
 def test_backtraces_of_64_threads_with_dwarf_are_those_of_gdb(tmp_path: Path, command: str) -> None:
     """Function, file, line and inlined calls of every frame of every thread."""
     assert differences(fresh_core(BUILT, tmp_path, command, 64), BUILT) == []
 
 
+#: How each HAProxy dies at work, and with how many threads. Assertions of 2.2 are off unless it is built for debugging,
+#: and qemu has no watchdog for more than 32 threads.
+WORKLOADS = [("kill", 2), ("bug", 8), ("loop", 16), ("panic", 64)]
+
+
+@pytest.mark.parametrize(("death", "threads"), WORKLOADS)
+@pytest.mark.parametrize("name", builds.NAMES)
+def test_backtraces_of_a_haproxy_at_work_are_those_of_gdb(tmp_path: Path, name: str, death: str, threads: int) -> None:
+    """Every version and architecture of the lab: every frame of every thread, wherever it stood."""
+    if name == "haproxy-2.2" and death == "bug":
+        pytest.skip("`debug dev bug` of 2.2 does nothing unless HAProxy is built with DEBUG_STRICT")
+    subject = builds.runnable(LAB, name)
+    if not subject.executable.is_file():
+        pytest.skip(f"not made: `python -m samples.lab.builds {name}` makes it")
+    skip_unless_it_runs(subject)
+    core = loaded.crash_at_work(subject, death, tmp_path, threads)
+    assert differences(core, subject.executable, subject.root) == []
+
+
+def skip_unless_it_runs(subject: loaded.Runnable) -> None:
+    """What an executable of the lab needs of this machine."""
+    if subject.guest:
+        if not MULTIARCH or not shutil.which(loaded.QEMU):
+            pytest.skip(f"gdb-multiarch or {loaded.QEMU} is not installed")
+        return
+    if platform.machine() != "x86_64":
+        pytest.skip("the executable is one for x86-64")
+    if not kernel_writes_cores():
+        pytest.skip("the kernel does not write cores into the working directory (kernel.core_pattern, ulimit -c)")
+    if subject.jail is not None and os.geteuid() != 0:
+        pytest.skip("a HAProxy with a root of its own needs root")
+
+
 #: How the program of eight threads dies.
-CRASHES = ["handler", "fault", "libc", "null", "wild", "stack", "trap", "overflow", "abort"]
+CRASHES = ["handler", "fault", "libc", "null", "wild", "stack", "trap", "jump", "overflow", "abort"]
 
 #: How it was compiled. Every build is compared by one crash at least.
 BUILDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -42,7 +42,7 @@ def settings_of(places: Places) -> Settings:
     if not urls:
         raise UsageError(
             "`--debuginfod` knows no server to ask",
-            "set DEBUGINFOD_URLS, or give `--debuginfod-url`, as in `--debuginfod-url https://debuginfod.debian.net`",
+            "set DEBUGINFOD_URLS, or give `--debuginfod-url`, as in `--debuginfod-url https://debuginfod.elfutils.org`",
         )
     for url in urls:
         if not url.startswith(("http://", "https://")):

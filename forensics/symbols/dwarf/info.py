@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.symbols.dwarf.abbreviations import Abbreviations
+from forensics.symbols.dwarf.damage import TooMuch
 from forensics.symbols.dwarf.entry import Entry, read_entry
 from forensics.symbols.dwarf.sections import DebugSections
 from forensics.symbols.dwarf.units import UT_PARTIAL, Unit, iter_units
@@ -23,9 +24,9 @@ AT_STR_OFFSETS_BASE, AT_ADDR_BASE, AT_RNGLISTS_BASE, AT_LOCLISTS_BASE = 0x72, 0x
 #: gcc's extension of DWARF 4 for split DWARF (binutils, include/dwarf2.def).
 AT_GNU_ADDR_BASE = 0x2133
 
-#: Attributes of shapes, ranges and rows of lines read of one file, together: HAProxy has some 800,000. Tables may
+#: Attributes of shapes, ranges and rows of lines read of one file, together: HAProxy has some 650,000. Tables may
 #: overlap, so that a small file can claim any number of them.
-_MOST_PARTS = 1 << 23
+_MOST_PARTS = 1 << 22
 
 
 class DebugInfo:
@@ -59,10 +60,10 @@ class DebugInfo:
         return b"" if isinstance(found, Absence) else found
 
     def spend(self, parts: int) -> None:
-        """Count parts that were read. ValueError beyond what any program has."""
+        """Count parts that were read. TooMuch beyond what any program has."""
         self._parts += parts
         if self._parts > _MOST_PARTS:
-            raise ValueError("more parts than any program has")
+            raise TooMuch("more parts than any program has")
 
     @property
     def units(self) -> list[Unit]:

@@ -12,6 +12,7 @@ import struct
 from bisect import bisect_left, bisect_right
 
 from forensics.elf.encoding import read_sleb128, read_uleb128
+from forensics.symbols.dwarf.damage import TooMuch
 from forensics.symbols.dwarf.info import DebugInfo
 from forensics.symbols.dwarf.line_header import LineHeader, read_line_header
 
@@ -74,7 +75,7 @@ def read_lines(info: DebugInfo, offset: int, directory: str, primary: str) -> tu
     """
     header = read_line_header(info, offset, directory, primary)
     if header.end - header.program > _MAX_PROGRAM:
-        raise ValueError("a line program longer than any")
+        raise TooMuch("a line program longer than any")
     tables = _run(info.section(".debug_line"), header)
     info.spend(sum(len(rows) for rows in tables.values()))
     return header, LineTable(tables)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import struct
-
 from forensics.absence import Absence
 from forensics.symbols.dwarf.call_sites import CallSite, call_sites
+from forensics.symbols.dwarf.damage import DAMAGE
 from forensics.symbols.dwarf.functions import Function, functions_of_unit
 from forensics.symbols.dwarf.info import AT_COMP_DIR, AT_NAME, AT_STMT_LIST, DebugInfo, open_debug_info
 from forensics.symbols.dwarf.line_header import NO_HEADER, LineHeader
@@ -15,8 +14,7 @@ from forensics.symbols.dwarf.sections import DebugSections
 from forensics.symbols.dwarf.units import Unit
 from forensics.symbols.site import Call
 
-#: What reading damaged DWARF raises; each becomes an Absence here.
-DAMAGE = (IndexError, ValueError, KeyError, struct.error, RecursionError, ZeroDivisionError)
+__all__ = ["DAMAGE", "DwarfLines", "open_dwarf"]
 
 
 class DwarfLines:

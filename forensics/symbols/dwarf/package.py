@@ -12,6 +12,7 @@ from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.errors import ForensicsError
 from forensics.memory.random_access import LocalFile
+from forensics.symbols.dwarf.damage import TooMuch
 
 #: Offset and size of what a unit owns of each section, by the section's name without ".dwo".
 Parts = dict[str, tuple[int, int]]
@@ -42,10 +43,12 @@ class PackageIndex:
         self._names = _COLUMNS.get(version) or _COLUMNS.get(version & 0xFFFF, {})
         if self._names and len(data) >= 16:
             self._columns, self._units, self._slots = struct.unpack_from("<III", data, 4)
+        if self._slots & (self._slots - 1):
+            self._slots = 0  # no table of this kind
 
     def find(self, signature: int) -> Parts:
         """The parts of the unit with this id, empty when it is not listed. struct.error in a damaged table."""
-        if not self._slots or self._slots & (self._slots - 1):
+        if not self._slots:
             return {}
         mask = self._slots - 1
         slot, step = signature & mask, ((signature >> 32) & mask) | 1
@@ -97,7 +100,7 @@ class Package:
     def section(self, name: str, parts: Parts) -> bytes:
         """What the unit that owns ``parts`` sees of a section; b"" for one that it has no part of.
 
-        ValueError when more is handed out than parts that do not overlap can have.
+        TooMuch when more is handed out than parts that do not overlap can have.
         """
         whole = self._whole(f"{name}.dwo")
         if name not in _DIVIDED:
@@ -108,7 +111,7 @@ class Package:
             data = self._slices[key] = whole[key[1] : key[1] + key[2]]
             self._handed += len(data)
             if self._handed > sum(len(section) for section in self._sections.values()):
-                raise ValueError(f"the parts of {self.image.path} overlap")
+                raise TooMuch(f"the parts of {self.image.path} overlap")
         return data
 
     def _whole(self, name: str) -> bytes:

@@ -6,12 +6,16 @@ import struct
 from bisect import bisect_right
 
 from forensics.elf.encoding import read_uleb128
+from forensics.symbols.dwarf.damage import DAMAGE, TooMuch
 from forensics.symbols.dwarf.entry import Entry
 from forensics.symbols.dwarf.forms import RNGLISTX
 from forensics.symbols.dwarf.info import AT_LOW_PC, AT_RANGES, DebugInfo, has_code
 from forensics.symbols.dwarf.units import Unit, read_length
 
 AT_HIGH_PC = 0x12
+
+#: Ranges of one list; a unit whose functions have a section each has one a function.
+_MOST_RANGES = 1 << 18
 
 Range = tuple[int, int]
 
@@ -47,7 +51,7 @@ def _range_list(entry: Entry) -> list[Range]:
 
 
 def _old_list(data: bytes, position: int, base: int) -> list[Range]:
-    found = []
+    found: list[Range] = []
     while position + 16 <= len(data):
         start, end = struct.unpack_from("<QQ", data, position)
         position += 16
@@ -57,17 +61,22 @@ def _old_list(data: bytes, position: int, base: int) -> list[Range]:
             break
         else:
             found.append((base + start, base + end))
+            if len(found) > _MOST_RANGES:
+                raise TooMuch("more ranges than any function has")
     return found
 
 
 def _new_list(data: bytes, position: int, entry: Entry) -> list[Range]:
     """A list of .debug_rnglists (DWARF 5, 7.25)."""
-    base, found = entry.unit.low_pc, []
+    base = entry.unit.low_pc
+    found: list[Range] = []
     while position < len(data):
         kind = data[position]
         position += 1
         if kind == 0:
             break
+        if len(found) > _MOST_RANGES:
+            raise TooMuch("more ranges than any function has")
         first, second, position = _operands(data, position, kind, entry)
         if kind in (1, 5):  # base_addressx, base_address
             base = first
@@ -137,10 +146,16 @@ def _aranges(info: DebugInfo) -> list[tuple[int, int, int]]:
 
 
 def _ranges_of_units(info: DebugInfo, listed: set[int]) -> list[tuple[int, int, int]]:
-    return [
-        (start, end, unit.offset)
-        for unit in info.units
-        if unit.offset not in listed and has_code(unit)
-        for start, end in ranges_of(info.top(unit))
-        if start
-    ]
+    """The same from the units' own entries; a unit that is damaged has none."""
+    found = []
+    for unit in info.units:
+        if unit.offset in listed or not has_code(unit):
+            continue
+        try:
+            ranges = ranges_of(info.top(unit))
+        except TooMuch:
+            raise
+        except DAMAGE:
+            continue
+        found += [(start, end, unit.offset) for start, end in ranges if start]
+    return found

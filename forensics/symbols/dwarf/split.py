@@ -13,6 +13,7 @@ from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.errors import ForensicsError
 from forensics.memory.random_access import BytesInMemory, LocalFile
+from forensics.symbols.dwarf.damage import DAMAGE
 from forensics.symbols.dwarf.entry import Entry
 from forensics.symbols.dwarf.info import AT_COMP_DIR, DebugInfo
 from forensics.symbols.dwarf.package import Package, Parts, open_package
@@ -122,19 +123,19 @@ class SplitFiles:
     def _find(self, top: Entry) -> Entry | Absence:
         identity = top.unit.signature if top.unit.kind == UT_SKELETON else top.number(AT_GNU_DWO_ID, 0)
         name = top.text(AT_DWO_NAME) or top.text(AT_GNU_DWO_NAME)
-        for package in self.packages:
-            parts = package.units.find(identity)
-            body = SplitInfo(package.image, top, package, parts).unit_with(identity) if parts else None
-            if body is not None:
-                return body
         tried = []
+        for package in self.packages:
+            body = _in_package(package, top, identity)
+            if isinstance(body, Entry):
+                return body
+            tried.append(f"`{package.image.path}`: {body.reason}")
         for path in _paths(self._info.image, top.text(AT_COMP_DIR), name):
             image = _open(path, _MAX_FILES - self._read)
             self._read += image.source.size if isinstance(image, ElfImage) else 0
-            body = SplitInfo(image, top, None, {}).unit_with(identity) if isinstance(image, ElfImage) else None
-            if body is not None:
+            body = _in_file(image, top, identity) if isinstance(image, ElfImage) else image
+            if isinstance(body, Entry):
                 return body
-            tried.append(f"`{path}`: {'another build' if isinstance(image, ElfImage) else image.reason}")
+            tried.append(f"`{path}`: {body.reason}")
         return Absence(
             f"functions of {name or 'a split unit'} of {self._info.path}",
             f"its split DWARF was not found ({'; '.join(tried) or 'no name'})",
@@ -166,6 +167,25 @@ def _paths(image: DebugSections, directory: str, name: str) -> Iterator[str]:
     for place in places:
         paths += [os.path.join(place, name), os.path.join(place, os.path.basename(name))]
     yield from (path for path in dict.fromkeys(paths) if os.path.isabs(path))
+
+
+def _in_package(package: Package, top: Entry, identity: int) -> Entry | Absence:
+    """The split unit of a package."""
+    try:
+        parts = package.units.find(identity)
+        body = SplitInfo(package.image, top, package, parts).unit_with(identity) if parts else None
+    except DAMAGE as error:
+        return Absence(package.image.path, f"damaged ({error})")
+    return body or Absence(package.image.path, "it does not list the unit")
+
+
+def _in_file(image: ElfImage, top: Entry, identity: int) -> Entry | Absence:
+    """The split unit of a .dwo file."""
+    try:
+        body = SplitInfo(image, top, None, {}).unit_with(identity)
+    except DAMAGE as error:
+        return Absence(image.path, f"damaged ({error})")
+    return body or Absence(image.path, "another build")
 
 
 def _open(path: str, most: int) -> ElfImage | Absence:

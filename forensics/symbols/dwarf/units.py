@@ -16,7 +16,7 @@ _WITH_ID = frozenset((UT_SKELETON, UT_SPLIT_COMPILE))
 _WITH_SIGNATURE = frozenset((UT_TYPE, UT_SPLIT_TYPE))
 
 #: Units of one file; glibc's debug file has some 2,000.
-_MAX_UNITS = 1 << 18
+_MAX_UNITS = 1 << 16
 
 #: Bytes of one unit; HAProxy's have up to 0.2 MB, those of an optimised link of the whole some MB.
 _MAX_UNIT = 1 << 25
