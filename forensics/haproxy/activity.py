@@ -69,6 +69,8 @@ def _doing(functions: Sequence[str]) -> Activity:
     for name in names[:_INNERMOST]:
         if _POLLERS.match(name):
             return Activity(IDLE, f"idle in {_bare(name)}")
+    if names[:1] == [""] and next((name for name in names if name), "") == "_do_poll":
+        return Activity(IDLE, "idle in the poller")  # what it calls lies in a libc that has no names
     for name in names[:_INNERMOST]:
         if _STOPPING.match(name):
             return Activity(STOPPED, f"in {name}")
@@ -81,6 +83,7 @@ def _doing(functions: Sequence[str]) -> Activity:
         if _SLEEPS.match(name):
             return Activity(IDLE, f"sleeps in {_bare(name)}")
     named = next((name for name in names if name), "")
+    named = _bare(named) if named.startswith(("__GI_", "__libc_")) else named
     return Activity(BUSY, f"busy in {named}" if named else "busy, in code without a name")
 
 

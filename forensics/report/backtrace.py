@@ -24,6 +24,9 @@ WIDTH = 120
 
 _INDENT = " " * 10
 
+#: Longest value in the text: two lines.
+_LONGEST = 200
+
 
 def render(view: StacksView, form: str) -> str:
     """The stacks in ``form``: text, json or gdb."""
@@ -113,11 +116,13 @@ def _reason(text: str) -> str:
 
 
 def _assignment(one: Variable) -> str:
+    """``name = value``; the whole of a large structure is for the other forms."""
+    value = one_line(one.value, _LONGEST)
     if one.entry_value and not one.known:
         return f"{one.name} = {one.entry_value} when it was called; its value now is lost"
     if one.entry_value and one.entry_value != one.value:
-        return f"{one.name} = {one.value} (was {one.entry_value} when it was called)"
-    return f"{one.name} = {one.value}"
+        return f"{one.name} = {value} (was {one.entry_value} when it was called)"
+    return f"{one.name} = {value}"
 
 
 # ---- json ----

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.elf.core import CoreDump
+from forensics.elf.notes import SignalInfo
 from forensics.haproxy.activity import CRASHED, Activity, activity_of
 from forensics.record import field, record
 from forensics.report.document import Thread
@@ -56,9 +57,16 @@ def activity_of_stack(stack: ThreadStack, core: CoreDump) -> Activity:
     """What the thread was doing."""
     signal = core.signal
     if stack.crashed and signal is not None:
-        at = "" if signal.address is None or signal.name not in ("SIGSEGV", "SIGBUS") else f" at {signal.address:#x}"
-        return Activity(CRASHED, f"crashed ({signal.name}{at})")
+        return Activity(CRASHED, f"crashed ({signal.name}{_cause(signal, core)})")
     return activity_of([frame.function for frame in stack.frames])
+
+
+def _cause(signal: SignalInfo, core: CoreDump) -> str:
+    """The address of a fault, or who sent the signal."""
+    if signal.address is not None and signal.name in ("SIGSEGV", "SIGBUS"):
+        return f" at {signal.address:#x}"
+    own = core.process.pid if core.process is not None else 0
+    return f", sent by process {signal.sender}" if signal.sender and signal.sender != own else ""
 
 
 def groups_of(view: StacksView) -> list[Group]:

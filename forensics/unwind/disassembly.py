@@ -25,6 +25,7 @@ DELIBERATE = {
     ),
     # The number in `brk` is of no meaning to the processor; gcc takes 1000, clang 1 (Arm ARM, C6.2).
     "aarch64": (
+        (b"\x00\x00\x00\x00", "udf #0", SINCE_2_8),
         (b"\x00\x7d\x20\xd4", "brk #0x3e8", SINCE_2_8),
         (b"\x20\x00\x20\xd4", "brk #1", SINCE_2_8),
     ),

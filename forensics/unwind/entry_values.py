@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forensics.symbols.dwarf.call_sites import AT_CALL_RETURN_PC, call_site_entries, call_sites
+from forensics.symbols.dwarf.call_sites import AT_CALL_RETURN_PC, call_site_entries
 from forensics.symbols.dwarf.entry import Entry
 from forensics.symbols.dwarf.expression import number_of
 from forensics.symbols.dwarf.functions import AT_ABSTRACT_ORIGIN, Function, children_of
@@ -33,12 +33,6 @@ def call_site_at(function: Function, return_pc: int) -> Entry | None:
         if (entry.address(AT_CALL_RETURN_PC, 0) or entry.address(AT_LOW_PC, 0)) == return_pc:
             return entry
     return None
-
-
-def calls_itself_by_jumping(function: Function) -> bool:
-    """Whether the function may have entered itself by a tail call: what its caller passed is then not what it got."""
-    starts = {start for start, _end in function.ranges}
-    return any(site.tail and site.target in starts for site in call_sites(function.entry))
 
 
 def value_at_entry(code: bytes, site: Entry, caller: FrameContext) -> int:

@@ -33,7 +33,7 @@ from forensics.symbols.dwarf.types import AT_CONST_VALUE, Type, block_of, type_o
 from forensics.symbols.dwarf.values import ValueWriter
 from forensics.symbols.dwarf.variables import Declaration, declarations_at
 from forensics.unwind.address_space import AddressSpace
-from forensics.unwind.entry_values import call_site_at, calls_itself_by_jumping, value_at_entry, value_of_parameter
+from forensics.unwind.entry_values import call_site_at, value_at_entry, value_of_parameter
 from forensics.unwind.expression import evaluate
 from forensics.unwind.frame import Frame, ThreadStack
 from forensics.unwind.rule import UnwindRow
@@ -43,6 +43,8 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 _WIDEST = 1 << 20
 #: The stack of a HAProxy takes 20 ms; made-up DWARF could take hours.
 _SECONDS = 20
+#: Functions that one leads to by jumping alone; in HAProxy some ten.
+_MOST_JUMPS = 200
 
 
 @record
@@ -217,12 +219,34 @@ class _Place:
         if caller is None or isinstance(caller.chain, Absence) or isinstance(self.chain, Absence):
             raise Unavailable
         # A frame that was interrupted did not call what runs on top of it.
-        if caller.frame.lookup == caller.frame.pc or self._depth > DEPTH or calls_itself_by_jumping(self.chain[0]):
+        if caller.frame.lookup == caller.frame.pc or self._depth > DEPTH or self._may_enter_itself():
             raise Unavailable
         site = call_site_at(caller.chain[0], caller.frame.pc - caller.bias)
         if site is None or self._target(site, caller) != self.chain[0].ranges[0][0] + self.bias:
             raise Unavailable
         return site
+
+    def _may_enter_itself(self) -> bool:
+        """Whether jumps lead from the function back to its start: what it was called with is then not what it got.
+
+        As gdb asks (func_verify_no_selftailcall in dwarf2/loc.c): only jumps whose target is known count.
+        """
+        module = self.process.module_at(self.frame.lookup)
+        if isinstance(module, Absence) or isinstance(self.chain, Absence):
+            return True
+        symbols = self.process.symbols(module)
+        start = self.chain[0].ranges[0][0]
+        seen, left = set[int](), [start]
+        while left and len(seen) < _MOST_JUMPS:
+            _entry, sites = symbols.call_sites(left.pop())
+            for site in sites:
+                target = site.target or (symbols.address_of(site.name) if site.name and site.tail else 0)
+                if site.tail and target == start:
+                    return True
+                if site.tail and target and target not in seen:
+                    seen.add(target)
+                    left.append(target)
+        return False
 
     def _target(self, site: Entry, caller: _Place) -> int:
         """The function that a call enters, an address of the process; 0 where nothing tells.

@@ -14,6 +14,8 @@ HANDLER = "<signal handler called>"
     [
         (["epoll_wait", "_do_poll", "run_poll_loop"], IDLE, "idle in epoll_wait"),
         (["", "__GI_epoll_wait", "", "run_poll_loop"], IDLE, "idle in epoll_wait"),
+        (["", "_do_poll", "run_poll_loop"], IDLE, "idle in the poller"),
+        (["_do_poll", "run_poll_loop"], BUSY, "busy in _do_poll"),
         (["__poll", "_do_poll", "run_poll_loop"], IDLE, "idle in poll"),
         (["__GI___clock_nanosleep", "main"], IDLE, "sleeps in clock_nanosleep"),
         (["process_table_expire", "run_tasks_from_lists"], BUSY, "busy in process_table_expire"),

@@ -34,7 +34,7 @@ def lost(_what: object) -> int:
 class FakeEntry:
     """Where an expression stands; its unit has no base types and two addresses."""
 
-    unit: Any = field(default_factory=lambda: SimpleNamespace(offset=0, abbreviations={}))
+    unit: Any = field(default_factory=lambda: SimpleNamespace(offset=0, offset_size=4, abbreviations={}))
     info: Any = field(default_factory=lambda: SimpleNamespace(info=b"\0" * 64))
 
     def info_address(self, index: int) -> int:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from forensics.symbols.dwarf.forms import LOCLISTX, SEC_OFFSET
-from forensics.symbols.dwarf.location_lists import AT_LOCATION, AT_LOCLISTS_BASE, expression_at
+from forensics.symbols.dwarf.location_lists import AT_LOCATION, expression_at
 
 #: Entries of .debug_addr.
 ADDRESSES = (0x5000, 0x5010)
@@ -18,9 +18,8 @@ class FakeEntry:
     """An entry whose location is the list at ``offset`` of its section."""
 
     def __init__(self, section: bytes, *, version: int, form: int = SEC_OFFSET, offset: int = 0) -> None:
-        self.unit = SimpleNamespace(version=version, low_pc=0x1000)
-        top = SimpleNamespace(number=lambda name, default: 12 if name == AT_LOCLISTS_BASE else default)
-        self.info = SimpleNamespace(section=lambda _name: section, top=lambda _unit: top, info=b"")
+        self.unit = SimpleNamespace(version=version, low_pc=0x1000, location_lists_base=12, offset_size=4)
+        self.info = SimpleNamespace(section=lambda _name: section, info=b"")
         self.values = {AT_LOCATION: (form, 0, 0)}
         self._offset = offset
 

@@ -71,6 +71,7 @@ def test_operands_of_aarch64(code: str, expected: Access) -> None:
     [
         (b"\x0f\x0b\x90", X86_64, "ud2"),
         (b"\xc6\x04\x25\x01\0\0\0\0", X86_64, "movb $0x0, 0x1"),
+        (b"\0\0\0\0", AARCH64, "udf #0"),
         (b"\x00\x7d\x20\xd4", AARCH64, "brk #0x3e8"),
     ],
 )

@@ -267,7 +267,7 @@ class _Machine:
         self.position += size
 
     def implicit_pointer(self) -> None:
-        self._fixed(4)
+        self._fixed(self.entry.unit.offset_size)
         self._sleb()
         self.named = Piece("lost", 0, b"", SYNTHETIC)
 

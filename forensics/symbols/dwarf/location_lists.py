@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from forensics.elf.encoding import read_uleb128
 from forensics.symbols.dwarf.entry import Entry
 from forensics.symbols.dwarf.forms import LOCLISTX
+from forensics.symbols.dwarf.split import SplitInfo
 from forensics.symbols.dwarf.types import block_of
 
-AT_LOCATION, AT_FRAME_BASE, AT_LOCLISTS_BASE = 0x02, 0x40, 0x8C
+AT_LOCATION, AT_FRAME_BASE = 0x02, 0x40
 
 #: A variable of HAProxy's largest function has some 100 ranges.
 _MOST = 20_000
@@ -39,12 +40,14 @@ def expression_at(entry: Entry, name: int, pc: int) -> bytes | None:
 
 def _ranges(entry: Entry, name: int) -> Iterator[Range]:
     value = entry.number(name, 0)
+    if entry.unit.version < 5 and isinstance(entry.info, SplitInfo):
+        return _split_list(entry.info.section(".debug_loc"), value, entry)
     if entry.unit.version < 5:
         return _old_list(entry.info.section(".debug_loc"), value, entry.unit.low_pc)
     lists = entry.info.section(".debug_loclists")
     if entry.form(name) == LOCLISTX:
-        base = entry.info.top(entry.unit).number(AT_LOCLISTS_BASE, 12)
-        value = base + struct.unpack_from("<I", lists, base + value * 4)[0]
+        base, size = entry.unit.location_lists_base, entry.unit.offset_size
+        value = base + int.from_bytes(lists[base + value * size : base + (value + 1) * size], "little")
     return _new_list(lists, value, entry)
 
 
@@ -60,6 +63,35 @@ def _old_list(data: bytes, position: int, base: int) -> Iterator[Range]:
             return
         size = struct.unpack_from("<H", data, position)[0]
         yield base + start, base + end, data[position + 2 : position + 2 + size]
+        position += 2 + size
+
+
+def _split_list(data: bytes, position: int, entry: Entry) -> Iterator[Range]:
+    """.debug_loc.dwo, in gcc's extension of DWARF 4 (binutils, display_loc_list_dwo in binutils/dwarf.c)."""
+    base = entry.unit.low_pc
+    while position < len(data):
+        kind = data[position]
+        position += 1
+        if kind == 0:
+            return
+        if kind == 4:  # a pair of offsets
+            first, second = struct.unpack_from("<II", data, position)
+            first, second, position = base + first, base + second, position + 8
+        elif kind in (1, 2, 3):
+            first, position = read_uleb128(data, position)
+            first = second = entry.info_address(first)
+            if kind == 2:
+                second, position = read_uleb128(data, position)
+                second = entry.info_address(second)
+            elif kind == 3:
+                second, position = first + struct.unpack_from("<I", data, position)[0], position + 4
+        else:
+            raise ValueError(f"location list entry {kind}")
+        if kind == 1:
+            base = first
+            continue
+        size = struct.unpack_from("<H", data, position)[0]
+        yield first, second, data[position + 2 : position + 2 + size]
         position += 2 + size
 
 

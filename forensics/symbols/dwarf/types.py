@@ -13,7 +13,7 @@ from forensics.symbols.dwarf.info import AT_NAME
 
 AT_BYTE_SIZE, AT_BIT_OFFSET, AT_BIT_SIZE, AT_CONST_VALUE = 0x0B, 0x0C, 0x0D, 0x1C
 AT_UPPER_BOUND, AT_COUNT, AT_MEMBER_LOCATION, AT_DECLARATION = 0x2F, 0x37, 0x38, 0x3C
-AT_ENCODING, AT_TYPE, AT_DATA_BIT_OFFSET = 0x3E, 0x49, 0x6B
+AT_ENCODING, AT_TYPE, AT_SIGNATURE, AT_DATA_BIT_OFFSET = 0x3E, 0x49, 0x69, 0x6B
 
 #: DW_ATE_*: how a base type is encoded.
 BOOLEAN, FLOAT, SIGNED, SIGNED_CHAR, UNSIGNED, UNSIGNED_CHAR, UTF = 0x02, 0x04, 0x05, 0x06, 0x07, 0x08, 0x10
@@ -81,6 +81,8 @@ def type_of(entry: Entry) -> Type:
         if AT_TYPE not in current.values:
             return _VOID
         found = current.reference(AT_TYPE)
+        if found is not None and AT_SIGNATURE in found.values:
+            found = found.reference(AT_SIGNATURE)  # a type unit has the rest
         if found is None:
             return _UNKNOWN
         if found.abbreviation.tag not in _TRANSPARENT:

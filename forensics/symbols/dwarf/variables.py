@@ -25,6 +25,13 @@ _MOST = 2000
 _DEPTH = 200
 _HOPS = 10
 
+#: An entry among those of all files: an origin may lie in the supplementary one.
+_Key = tuple[int, int]
+
+
+def _key(entry: Entry) -> _Key:
+    return id(entry.info), entry.offset
+
 
 @record
 class Declaration:
@@ -43,18 +50,18 @@ def declarations_at(function: Entry, pc: int) -> list[Declaration]:
     does not mention is there too: it has no place, but may have a constant value.
     """
     scopes: list[list[Declaration]] = [[]]
-    seen: set[int] = set()
+    seen: set[_Key] = set()
     _collect(function, pc, scopes, 0, seen)
     origin = function.reference(AT_ABSTRACT_ORIGIN)
     if origin is not None:
-        mentioned = {one.entry.offset for scope in scopes for one in scope} | seen
-        scopes[0] += [one for one in _inherited(origin, mentioned, 0) if one.entry.offset not in mentioned]
+        mentioned = {_key(one.entry) for scope in scopes for one in scope} | seen
+        scopes[0] += [one for one in _inherited(origin, mentioned, 0) if _key(one.entry) not in mentioned]
     parameters = [one for one in scopes[0] if one.parameter]
     found = parameters + [one for scope in reversed(scopes) for one in scope if not one.parameter]
     return found[:_MOST]
 
 
-def _collect(parent: Entry, pc: int, scopes: list[list[Declaration]], depth: int, seen: set[int]) -> None:
+def _collect(parent: Entry, pc: int, scopes: list[list[Declaration]], depth: int, seen: set[_Key]) -> None:
     """Fill ``scopes``, outermost first; ``seen`` is every entry visited and the origin of each."""
     if depth > _DEPTH:
         return
@@ -74,23 +81,23 @@ def _collect(parent: Entry, pc: int, scopes: list[list[Declaration]], depth: int
             _remember_below(entry, seen, depth + 1)
 
 
-def _children(parent: Entry, seen: set[int]) -> Iterator[Entry]:
+def _children(parent: Entry, seen: set[_Key]) -> Iterator[Entry]:
     """The children not visited yet: a lying sibling must not make us visit one twice."""
     if not parent.abbreviation.children:
         return
     for entry in children_of(parent, _SCOPED):
-        if entry.offset in seen or len(seen) > 20 * _MOST:
+        if _key(entry) in seen or len(seen) > 20 * _MOST:
             return
-        seen.add(entry.offset)
+        seen.add(_key(entry))
         yield entry
 
 
-def _declared(entry: Entry, seen: set[int]) -> Iterator[Declaration]:
+def _declared(entry: Entry, seen: set[_Key]) -> Iterator[Declaration]:
     if AT_DECLARATION in entry.values and AT_LOCATION not in entry.values:
         return
     name, typed = "", entry
     for current in _origins(entry):
-        seen.add(current.offset)
+        seen.add(_key(current))
         name = name or current.text(AT_NAME)
         typed = current if AT_TYPE in current.values else typed
         if AT_DECLARATION in current.values and not _has_value(entry):
@@ -113,11 +120,11 @@ def _origins(entry: Entry) -> Iterator[Entry]:
         current = current.reference(AT_ABSTRACT_ORIGIN) or current.reference(AT_SPECIFICATION)
 
 
-def _remember_origin(entry: Entry, seen: set[int]) -> None:
-    seen.update(one.offset for one in _origins(entry))
+def _remember_origin(entry: Entry, seen: set[_Key]) -> None:
+    seen.update(_key(one) for one in _origins(entry))
 
 
-def _remember_below(block: Entry, seen: set[int], depth: int) -> None:
+def _remember_below(block: Entry, seen: set[_Key], depth: int) -> None:
     """What a block that is not in scope copies is mentioned all the same."""
     if depth > _DEPTH:
         return
@@ -127,13 +134,13 @@ def _remember_below(block: Entry, seen: set[int], depth: int) -> None:
             _remember_below(entry, seen, depth + 1)
 
 
-def _inherited(origin: Entry, mentioned: set[int], depth: int) -> Iterator[Declaration]:
+def _inherited(origin: Entry, mentioned: set[_Key], depth: int) -> Iterator[Declaration]:
     """What the abstract origin declares and no copy mentions (gdb: inherit_abstract_dies in dwarf2/read.c)."""
     if depth > _DEPTH or not origin.abbreviation.children:
         return
-    visited: set[int] = set()
+    visited: set[_Key] = set()
     for entry in _children(origin, visited):
-        if entry.offset in mentioned:
+        if _key(entry) in mentioned:
             continue
         if entry.abbreviation.tag == TAG_LEXICAL_BLOCK:
             yield from _inherited(entry, mentioned, depth + 1)
