@@ -32,5 +32,7 @@ def test_stripped_backtraces_have_more_names_than_those_of_gdb_and_none_is_wrong
     core = loaded.crash_at_work(replace(subject, executable=copy), "panic", tmp_path / "run", 8)
     found = compare(core, copy, subject.executable, subject.root)
     assert found.wrong == []
+    assert found.frames > 40
     assert found.ours >= found.theirs
-    assert found.ours + found.hints > found.theirs
+    if name.startswith("haproxy-3"):  # older ones have few assertions that tell where code without a name comes from
+        assert found.ours + found.hints > found.theirs
