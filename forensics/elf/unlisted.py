@@ -20,10 +20,13 @@ from forensics.elf.constants import (
     DT_NULL,
     MAGIC,
     PT_DYNAMIC,
+    PT_LOAD,
     PT_PHDR,
 )
 from forensics.memory.process import Memory, Segment
 
+#: Elf64_Ehdr up to e_phnum: e_ident and what follows it, e_phoff, e_phentsize, e_phnum.
+_EHDR = struct.Struct("<32sQ14xHH4x")
 _PHDR = struct.Struct("<IIQQQQQQ")
 _PAIR = struct.Struct("<QQ")
 #: struct link_map (glibc's and musl's link.h): l_addr, l_name, l_ld, l_next, l_prev.
@@ -77,16 +80,32 @@ def _name_of_main(memory: Memory, auxv: dict[int, int]) -> str:
 
 
 def _end(memory: Memory, start: int, starts: set[int]) -> int:
-    """Where the image ends: at a gap, at the next image, or where code follows data, which no image has."""
-    end, writable = start, False
+    """Where the image ends: at a gap, at the next image, or where code follows data beyond what its headers tell.
+
+    Linkers put code before data; patchelf moves headers into data of their own, before the code.
+    """
+    end, writable, told = start, False, _told_end(memory, start)
     for segment in memory.segments_from(start):
         if segment.address > end or (segment.address != start and segment.address in starts):
             break
-        if segment.executable and writable:
+        if segment.executable and writable and segment.address >= told:
             break
         writable = writable or segment.writable
         end = segment.end
     return end
+
+
+def _told_end(memory: Memory, start: int) -> int:
+    """Where the program headers of the image at ``start`` say that it ends; ``start`` where the core has none."""
+    head = memory.read(start, _EHDR.size)
+    if not isinstance(head, bytes) or head[:4] != MAGIC:
+        return start
+    _ident, offset, size, count = _EHDR.unpack(head)
+    data = memory.read(start + offset, min(count, 64) * _PHDR.size) if size == _PHDR.size and count else b""
+    loads = [one for one in _PHDR.iter_unpack(data) if one[0] == PT_LOAD] if isinstance(data, bytes) else []
+    if not loads:
+        return start
+    return start + int(max(one[3] + one[6] for one in loads)) - int(min(one[3] for one in loads)) // _PAGE * _PAGE
 
 
 def _magics(memory: Memory) -> Iterator[int]:
