@@ -41,7 +41,7 @@ BUILDS = {
         Variant("haproxy-3.0", suite=TRIXIE),
         Variant("haproxy-3.2", suite=SID),
         Variant("haproxy-3.4", suite=EXPERIMENTAL),
-        Variant("haproxy-3.0-lto", suite=TRIXIE, options=("ARCH_FLAGS=-flto=auto",)),
+        Variant("haproxy-3.0-lto", suite=TRIXIE, options=("ARCH_FLAGS=-flto=auto -g",)),
         Variant("haproxy-2.6-arm64", suite=BOOKWORM, compiler=CROSS, options=(NO_CRYPT,)),
         Variant("haproxy-3.0-arm64", suite=TRIXIE, compiler=CROSS, options=(NO_CRYPT,)),
         Variant("haproxy-3.0-arm64-static", suite=TRIXIE, compiler=CROSS, options=(NO_CRYPT, "LDFLAGS=-static")),
