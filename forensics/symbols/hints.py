@@ -10,7 +10,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from forensics.record import record
-from forensics.symbols.assertions import Assertion, sentences_in
+from forensics.symbols.assertions import sentences_in
 from forensics.symbols.checks import COUNT_OFFSET, Checks
 from forensics.symbols.fragments import Fragment
 from forensics.symbols.machine_code import machine_code
@@ -38,35 +38,40 @@ class Reference:
 
 def references_in(image: ElfImage, fragment: Fragment, checks: Checks) -> list[Reference]:
     """The assertions that the code of ``fragment`` refers to, by address; ``checks`` are those of the image."""
-    machine = machine_code(image.header.machine)
     size = fragment.end - fragment.start
     code = image.read(fragment.start, size) if 0 < size <= _MOST_CODE else b""
-    if machine is None or not isinstance(code, bytes):
+    return _references(image, code, fragment.start, checks) if isinstance(code, bytes) else []
+
+
+def all_references(image: ElfImage, checks: Checks) -> list[Reference]:
+    """The assertions that any code of the image refers to, by address."""
+    text, code = image.sections.get(".text"), image.section(".text")
+    return _references(image, code, text.address, checks) if text is not None and isinstance(code, bytes) else []
+
+
+def references_from(references: list[Reference], fragment: Fragment) -> list[Reference]:
+    """Those of ``all_references`` that stand in ``fragment``."""
+    if fragment.end - fragment.start > _MOST_CODE:
+        return []
+    low = bisect_left(references, fragment.start, key=lambda one: one.address)
+    return references[low : bisect_left(references, fragment.end, key=lambda one: one.address)]
+
+
+def _references(image: ElfImage, code: bytes, base: int, checks: Checks) -> list[Reference]:
+    machine = machine_code(image.header.machine)
+    if machine is None:
         return []
     found = []
-    for at, sentence in sentences_in(image, code, fragment.start):
+    for at, sentence in sentences_in(image, code, base):
         file, line = place_of(sentence)
         check = checks.get(file, line)
         if file:
             found.append(Reference(at, file, line, check.function if check else ""))
-    for at, target in machine.counts(code, fragment.start):
+    for at, target in machine.counts(code, base):
         check = checks.by_address.get(target - COUNT_OFFSET)
         if check is not None:
             found.append(Reference(at, check.file, check.line, check.function))
     return sorted(found, key=lambda one: one.address)
-
-
-def references_from(assertions: list[Assertion], fragment: Fragment) -> list[Reference]:
-    """As ``references_in``, from what ``all_assertions`` found; none when one of the fragment's is not known."""
-    found = []
-    for one in assertions[bisect_left(assertions, fragment.start, key=lambda each: each.load) :]:
-        if not fragment.holds(one.load):
-            break
-        file, line = place_of(one.sentence)
-        if not file:
-            return []
-        found.append(Reference(one.load, file, line))
-    return found
 
 
 def hint_of(references: list[Reference], address: int) -> str:

@@ -174,7 +174,7 @@ class ModuleSymbols:
         if self.files.image is not None:
             return hint_of(references_in(self.files.image, fragment, self.checks), address)
         pack = self.files.pack
-        return hint_of(references_from(pack.assertions, fragment), address) if pack is not None else ""
+        return hint_of(references_from(pack.references, fragment), address) if pack is not None else ""
 
     def _calls(self, address: int) -> tuple[Call, ...]:
         pack = self.files.pack

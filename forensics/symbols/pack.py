@@ -12,6 +12,7 @@ is e_machine, ``version`` HAProxy's own ("" for a library),
 ``names``       NUL-terminated UTF-8, offsets as used above
 ``assertions``  JSON: [[address of the load, sentence, address of the crash, code there in hex], ...]
 ``checks``      JSON: [[address of the entry of dbg_cnt, kind, file, line, function, description], ...]
+``references``  JSON: [[address of code, file, line, function], ...] of the assertions that the code refers to
 ``frames``      .eh_frame, the call frame tables; ``header`` .eh_frame_hdr; ``.debug_frame`` where there is one
 
 and of the DWARF either the sections themselves (``symbols add``: complete and quick to make), under their own names,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from forensics.symbols.assertions import Assertion
     from forensics.symbols.checks import Checks
     from forensics.symbols.dwarf.call_sites import CallSite
+    from forensics.symbols.hints import Reference
     from forensics.symbols.table import SymbolTable
 
 MAGIC = b"HAPSYM"
@@ -241,6 +243,17 @@ class SymbolPack:
             return Checks([Check.from_plain(row) for row in self._json("checks") or ()])
         except (TypeError, ValueError):
             return Checks(())
+
+    @property
+    def references(self) -> list[Reference]:
+        """The assertions that code refers to, by the address of that code."""
+        from forensics.symbols.hints import Reference
+
+        try:
+            rows = self._json("references") or ()
+            return [Reference(int(at), str(file), int(line), str(name)) for at, file, line, name in rows]
+        except (TypeError, ValueError):
+            return []
 
     def _json(self, name: str) -> Any:
         """A section of JSON; None when there is none or it is damaged."""

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable
+from typing import Any
 
 from forensics import __version__
 from forensics.absence import Absence
@@ -15,6 +16,7 @@ from forensics.symbols.assertions import all_assertions
 from forensics.symbols.dwarf.locate import DAMAGE, DwarfLines
 from forensics.symbols.dwarf.sections import DebugSections
 from forensics.symbols.dwarf.split import is_skeleton
+from forensics.symbols.hints import all_references
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.pack import FORMAT, FUNCTION, HEAD, MAGIC, SUPPLEMENT
 from forensics.symbols.pack_names import Names
@@ -53,12 +55,7 @@ def pack_entry(symbols: ModuleSymbols, *, slim: bool = False) -> bytes | Absence
     image = symbols.files.image
     sections |= _debug_frames(symbols)
     if image is not None:
-        sections |= _frames(image, header)
-        rows = [[one.load, one.sentence, one.crash, one.code.hex()] for one in all_assertions(image)]
-        if rows:
-            sections["assertions"] = json.dumps(rows).encode()
-        if symbols.checks:
-            sections["checks"] = json.dumps([one.to_plain() for one in symbols.checks.all]).encode()
+        sections |= _frames(image, header) | _assertions(symbols, image)
     sections["names"] = names.content()
     return _entry(header, sections, _SMALL if slim else _QUICK)
 
@@ -154,6 +151,17 @@ def _sections_of(image: DebugSections, prefix: str) -> dict[str, bytes]:
         if isinstance(data, bytes) and data:
             found[prefix + name] = data
     return found
+
+
+def _assertions(symbols: ModuleSymbols, image: ElfImage) -> dict[str, bytes]:
+    """What the code tells of assertions, which a pack does not hold."""
+    references = all_references(image, symbols.checks)
+    found: dict[str, list[Any]] = {
+        "assertions": [[one.load, one.sentence, one.crash, one.code.hex()] for one in all_assertions(image)],
+        "checks": [one.to_plain() for one in symbols.checks.all] if symbols.checks else [],
+        "references": [[one.address, one.file, one.line, one.function] for one in references],
+    }
+    return {name: json.dumps(rows).encode() for name, rows in found.items() if rows}
 
 
 def _debug_frames(symbols: ModuleSymbols) -> dict[str, bytes]:

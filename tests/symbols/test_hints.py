@@ -8,10 +8,10 @@ import pytest
 
 from forensics.elf.image import ElfImage
 from forensics.memory.random_access import LocalFile
-from forensics.symbols.assertions import Assertion, all_assertions, is_fatal, is_fatal_by, sentences_before
+from forensics.symbols.assertions import all_assertions, is_fatal, is_fatal_by, sentences_before
 from forensics.symbols.checks import checks_of
 from forensics.symbols.fragments import Fragment, FragmentTable, fragments_of
-from forensics.symbols.hints import Reference, hint_of, references_from, references_in
+from forensics.symbols.hints import Reference, all_references, hint_of, references_from, references_in
 from forensics.symbols.machine_code import machine_code
 from forensics.symbols.sentence import place_of
 from forensics.symbols.table import functions_of
@@ -123,21 +123,21 @@ def test_whether_a_check_ends_the_process_is_told_by_its_sentence(tmp_path: Path
         assert is_fatal_by(table, file, line) is fatal
 
 
-def test_packs_give_the_same_hint_from_their_table(tmp_path: Path) -> None:
-    """But for the function, which they do not hold."""
+def test_packs_give_the_same_references_from_their_table(tmp_path: Path) -> None:
     program = Stripped(tmp_path, "x86-64")
-    table = all_assertions(program.image)
-    pc = program.crash_in("second")
-    fragment = program.fragments.find(pc)
-    assert isinstance(fragment, Fragment)
-    assert hint_of(references_from(table, fragment), pc) == "in src/two.c, with the check at line 21"
+    checks = checks_of(program.image)
+    table = all_references(program.image, checks)
+    for name in ("first", "second"):
+        fragment = program.fragments.find(program.crash_in(name))
+        assert isinstance(fragment, Fragment)
+        assert references_from(table, fragment) == references_in(program.image, fragment, checks) != []
 
 
-def test_an_unknown_assertion_among_them_leaves_no_hint() -> None:
-    """Several that share their code are one row without a sentence."""
-    rows = [Assertion(10, 'FATAL: bug condition "a" matched at src/a.c:1', 20, b""), Assertion(30, "", 40, b"")]
-    assert references_from(rows, Fragment(0, 100)) == []
-    assert references_from(rows, Fragment(0, 25)) == [Reference(10, "src/a.c", 1)]
+def test_only_the_references_of_a_fragment_count() -> None:
+    rows = [Reference(10, "src/a.c", 1), Reference(30, "src/b.c", 2)]
+    assert references_from(rows, Fragment(0, 100)) == rows
+    assert references_from(rows, Fragment(0, 30)) == rows[:1]
+    assert references_from(rows, Fragment(0, 1 << 40)) == []
 
 
 def test_the_check_whose_code_just_ended_is_named_before_one_that_is_nearer() -> None:
