@@ -139,7 +139,7 @@ def test_each_crash_site_has_its_own_assertion_or_says_which_it_may_be(path: Pat
                 right += len(found) == 1
             position = machine.crash(code, position + 2, len(code))
     assert wrong == []
-    assert silent < 40
+    assert silent < 50  # traps of the compiler, ABORT_NOW() without text
     assert right > 100 or path.parent.name == "haproxy-2.2"
 
 
