@@ -18,6 +18,9 @@ AT_CALL_RETURN_PC, AT_CALL_ORIGIN, AT_CALL_TAIL_CALL, AT_CALL_TARGET = 0x7D, 0x7
 AT_GNU_CALL_SITE_TARGET, AT_GNU_TAIL_CALL = 0x2113, 0x2115
 AT_DECLARATION = 0x3C
 
+#: An origin has at most one of its own; a loop in a corrupt file must end.
+_MOST_HOPS = 10
+
 
 @record
 class CallSite:
@@ -67,8 +70,22 @@ def call_site(entry: Entry) -> CallSite:
     function = entry.reference(AT_CALL_ORIGIN) or entry.reference(AT_ABSTRACT_ORIGIN)
     if function is None:
         return CallSite(return_pc, 0, "", tail)
-    ranges = () if AT_DECLARATION in function.values else ranges_of(function)
-    return CallSite(return_pc, ranges[0][0], "", tail) if ranges else CallSite(return_pc, 0, name_of(function), tail)
+    if _is_declaration(function):
+        return CallSite(return_pc, 0, name_of(function), tail)
+    # Neither code nor a declaration: what link-time optimisation leaves of a function in other units. Its name would
+    # lead on, but gdb lets the call lead nowhere (`read_call_site_scope` in dwarf2/read.c), and so do we.
+    ranges = ranges_of(function)
+    return CallSite(return_pc, ranges[0][0] if ranges else 0, "", tail)
+
+
+def _is_declaration(function: Entry) -> bool:
+    """Whether a function is declared here and defined elsewhere; LTO keeps declarations in units of their own."""
+    one: Entry | None = function
+    for _hop in range(_MOST_HOPS):
+        if one is None or AT_DECLARATION in one.values:
+            return one is not None
+        one = one.reference(AT_ABSTRACT_ORIGIN)
+    return False
 
 
 def _flag(entry: Entry, name: int) -> bool:
