@@ -9,6 +9,7 @@ from forensics.absence import Absence
 from forensics.diagnosis.crashed_stack import crashed_frames
 from forensics.diagnosis.finding import CandidateFix, Finding
 from forensics.diagnosis.releases import Upgrade, behind, known_until, latest_of_branch, upgrade_to
+from forensics.elf.core import NO_THREADS
 from forensics.evidence.catalogue import KINDS
 from forensics.evidence.fact import Crash
 from forensics.unwind.frame import ThreadStack
@@ -123,8 +124,13 @@ def _without_answer(
         yield _BY_KIND[str(kind.value)]
     if isinstance(version, Version) and crash.died:
         yield from _newer(version, candidates)
-    if not findings:
+    if not findings and (crash.died or not _is_cut(crash)):
         yield _REPORT if crash.died else _NOTHING
+
+
+def _is_cut(crash: Crash) -> bool:
+    """Whether there is a core, of which too little is left to tell a death."""
+    return any(gap.subject == NO_THREADS for gap in crash.gaps)
 
 
 def _newer(version: Version, candidates: Sequence[CandidateFix]) -> Iterator[str]:

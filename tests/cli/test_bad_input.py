@@ -12,7 +12,8 @@ import pytest
 import zstandard
 
 from samples import golden
-from tests.builders.core import Core
+from tests.builders.core import Core, Load
+from tests.builders.elf import Image
 from tests.cli.running import Ran, run
 
 RACE = golden.SAMPLES / "requeue-race-2.9.6"
@@ -187,3 +188,16 @@ def test_paths_with_escapes_cannot_act_on_the_terminal(tmp_path: Path, capsys: p
     ran = run(capsys, "triage", str(path))
     assert ran.status == 1
     assert "\x1b" not in ran.err
+
+
+def test_a_core_without_threads_is_no_sign_that_nothing_died(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its notes are lost, and with them who died; what else it holds is told."""
+    image = Load(0x550000000000, Image().build(), flags=5)
+    (tmp_path / "core").write_bytes(Core(threads=(), siginfo=None, loads=(image,)).build())
+    ran = run(capsys, "triage", str(tmp_path / "core"))
+    assert (ran.status, ran.err) == (0, "")
+    assert "holds no thread" in ran.out
+    assert "complete core" in ran.out
+    assert "Nothing died" not in ran.out
