@@ -43,18 +43,19 @@ def differences(core: Path, executable: Path, sysroot: Path | None = None) -> li
                 f" {[one.function for one in theirs][-8:]} {[one.function for one in stack.frames][-8:]}"
             )
         for their, our in zip(theirs, stack.frames, strict=False):
-            if not _agree(their, our) and not _gdb_dropped_a_row(process, their, our):
+            if not agree(their, our) and not _gdb_dropped_a_row(process, their, our):
                 found.append(f"thread {stack.lwp} frame {our.index}: {their} {our}")
     return found + [f"thread {lwp} is missing" for lwp in expected]
 
 
-def _agree(theirs: gdb.GdbFrame, ours: Frame) -> bool:
+def agree(theirs: gdb.GdbFrame, ours: Frame) -> bool:
+    """Whether two frames are the same in all that gdb tells."""
     if theirs.pc and theirs.pc != ours.pc:
         return False
     if theirs.kind and theirs.kind != _kind(ours):
         return False
     if theirs.function.endswith("@plt"):
-        return True  # gdb makes these names up; what we say there has a test of its own
+        return True  # made of a relocation; we name no stubs yet (docs/gdb-differences.md)
     if not theirs.function:
         return not ours.function or bool(ours.symbol)
     if not theirs.file and not ours.file:

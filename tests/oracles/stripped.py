@@ -76,6 +76,7 @@ class Outcome:
     hints: int = 0
     wrong: list[str] = field(default_factory=list)
     their_wrong: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)  # named by gdb only
 
 
 def compare(core: Path, stripped: Path, twin: Path, root: Path | None) -> Outcome:
@@ -97,14 +98,17 @@ def compare(core: Path, stripped: Path, twin: Path, root: Path | None) -> Outcom
         for true, our in zip(physical, ours, strict=True):
             address = true.pc - called
             called = true.kind != "SIGTRAMP"
-            if not called:
-                continue
+            if not called or true.function.endswith("@plt"):
+                continue  # a stub has no name in any symbol table: the twin cannot tell which is right
             module = process.module_at(address)
             right = names.at(address - module.base) if isinstance(module, Module) and module.main else set()
             right = right or {plain_name(true.function)} - {""}
             found.frames += 1
-            found.ours += _judge(right, our.function, found.wrong)
-            found.theirs += _judge(right, given.get(true.pc, ""), found.their_wrong)
+            named = _judge(right, our.function, found.wrong)
+            theirs_named = _judge(right, given.get(true.pc, ""), found.their_wrong)
+            found.ours, found.theirs = found.ours + named, found.theirs + theirs_named
+            if theirs_named and not named:
+                found.missed.append(f"thread {stack.lwp}: {sorted(right)} {our}")
             found.hints += bool(our.hint and not our.function)
     return found
 

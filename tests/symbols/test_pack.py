@@ -154,9 +154,7 @@ def test_a_core_and_one_pack_give_the_backtraces_that_the_files_give(
     pack = tmp_path / "shared.symbols"
     options = ("--sysroot", root) if root else ("--exe", str(executable))
     assert run(capsys, "symbols", "pack", str(core), *options, "-o", str(pack)).status == 0
-    with_pack = Process(
-        read_core(open_bytes(str(core))), Places(sysroot="/nonexistent-host", packs=(str(pack),))
-    )
+    with_pack = Process(read_core(open_bytes(str(core))), Places(sysroot="/nonexistent-host", packs=(str(pack),)))
     assert backtraces(with_pack) == expected
     assert any(frame.function for stack in expected for frame in stack.frames)
 

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -14,9 +15,10 @@ import pytest
 
 from forensics.elf.core import read_core
 from forensics.memory.open import open_bytes
+from forensics.unwind.frame import Frame
 from samples.lab import builds, loaded
-from tests.oracles.compare import EU_STACK, differences, our_pcs, pcs_of_eu_stack
-from tests.oracles.gdb import GDB, MULTIARCH
+from tests.oracles.compare import EU_STACK, agree, differences, our_pcs, pcs_of_eu_stack
+from tests.oracles.gdb import GDB, MULTIARCH, GdbFrame
 from tests.oracles.programs import COMPILER, compile_c, core_of, kernel_writes_cores
 
 pytestmark = pytest.mark.skipif(not GDB, reason="gdb is not installed")
@@ -91,6 +93,21 @@ def test_backtraces_of_a_fresh_haproxy_core_are_those_of_gdb(tmp_path: Path, com
 def test_backtraces_of_64_threads_with_dwarf_are_those_of_gdb(tmp_path: Path, command: str) -> None:
     """Function, file, line and inlined calls of every frame of every thread."""
     assert differences(fresh_core(BUILT, tmp_path, command, 64), BUILT) == []
+
+
+THEIRS = GdbFrame("poll", "src/poll.c", 7, 0x1234, "INLINE")
+OURS = Frame(0, 0x1234, "poll", "", 4, "src/poll.c", 7, "/haproxy", True, "cfi", "symbolicated")
+OTHERS = (
+    replace(THEIRS, function="pool"), replace(THEIRS, file="src/pool.c"), replace(THEIRS, line=8),
+    replace(THEIRS, pc=0x1238), replace(THEIRS, kind="NORMAL"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_frames_that_differ_in_one_thing_do_not_agree(other: GdbFrame) -> None:
+    """The comparison itself is held to its word."""
+    assert agree(THEIRS, OURS)
+    assert not agree(other, OURS)
 
 
 #: How each HAProxy dies at work, and with how many threads. Assertions of 2.2 are off unless it is built for debugging,
