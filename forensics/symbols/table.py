@@ -9,6 +9,7 @@ from forensics.absence import Absence
 from forensics.elf.constants import EM_AARCH64, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE
 from forensics.elf.image import ElfImage
 from forensics.symbols.fragments import Fragment, FragmentTable
+from forensics.symbols.plt import stubs_of
 
 
 class SymbolTable:
@@ -98,6 +99,7 @@ def functions_of(images: Iterable[ElfImage], fragments: FragmentTable | Absence 
             # A symbol without size reaches to the next one, but never into another section.
             if found[key] == 0:
                 found[key] = max(0, _end(key[0], image.section_end(section), fragments, complete) - key[0])
+        found.update(((start, name), size) for start, size, name in stubs_of(image))
     return SymbolTable(((start, size, name) for (start, name), size in found.items()), complete=complete)
 
 

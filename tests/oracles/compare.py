@@ -55,7 +55,7 @@ def agree(theirs: gdb.GdbFrame, ours: Frame) -> bool:
     if theirs.kind and theirs.kind != _kind(ours):
         return False
     if theirs.function.endswith("@plt"):
-        return True  # made of a relocation; we name no stubs yet (docs/gdb-differences.md)
+        return theirs.function == ours.function
     if not theirs.function:
         return not ours.function or bool(ours.symbol)
     if not theirs.file and not ours.file:

@@ -98,8 +98,8 @@ def compare(core: Path, stripped: Path, twin: Path, root: Path | None) -> Outcom
         for true, our in zip(physical, ours, strict=True):
             address = true.pc - called
             called = true.kind != "SIGTRAMP"
-            if not called or true.function.endswith("@plt"):
-                continue  # a stub has no name in any symbol table: the twin cannot tell which is right
+            if not called:
+                continue
             module = process.module_at(address)
             right = names.at(address - module.base) if isinstance(module, Module) and module.main else set()
             right = right or {plain_name(true.function)} - {""}
