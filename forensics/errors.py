@@ -7,6 +7,7 @@ ForensicsError            anything this program raises on purpose
 │   ├── UnknownInput      no known kind of evidence
 │   ├── ForeignCore       a core, but not one of HAProxy
 │   ├── UnsupportedInput  a core of a machine that is not supported
+│   ├── NotInCore         a core of HAProxy that does not hold what was asked for
 │   ├── MalformedInput    the structure contradicts itself
 │   └── LimitExceeded     reading on would break a bound of size or time
 ├── SignatureError        a signature file breaks the rules
@@ -51,6 +52,10 @@ class ForeignCore(InputError):
 
 class UnsupportedInput(InputError):
     """The input is genuine, but of a machine or format not supported."""
+
+
+class NotInCore(InputError):
+    """The core does not hold what was asked for, or no file says where it lies."""
 
 
 class MalformedInput(InputError):

@@ -32,6 +32,7 @@ STATUS = "Exit status: 0 analysed, whatever was found; 1 could not be analysed; 
 COMMANDS = {
     "triage": "Diagnose one incident: what died, where and why, what to do now.",
     "backtrace": "Show the stacks of all threads of a core.",
+    "show": "Ask a core what a live HAProxy answers to `show`.",
     "scan": "Diagnose many incidents, one line each; equal crashes grouped.",
     "signatures": "The known crashes.",
     "signatures list": "List the known crashes, one a line.",

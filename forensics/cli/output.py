@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from forensics.errors import ForensicsError, UnreadableInput
+
+if TYPE_CHECKING:
+    from forensics.absence import Absence
 
 
 def complain(error: ForensicsError) -> None:
@@ -17,15 +22,30 @@ def complain(error: ForensicsError) -> None:
         sys.stderr.write(f"\nhint: {one_line(error.hint)}\n")
 
 
+def warn(gap: Absence) -> None:
+    """What an answer lacks, on stderr."""
+    from forensics.report.safe_text import one_line
+
+    sys.stderr.write(f"missing: {one_line(gap.subject)}: {one_line(gap.reason)}\n")
+    if gap.remedy:
+        sys.stderr.write(f"  would supply it: {one_line(gap.remedy)}\n")
+
+
 def write(text: str, path: str) -> None:
     """Write ``text`` to the file ``path``, or to stdout when it is ""."""
+    write_pieces((text,), path)
+
+
+def write_pieces(pieces: Iterable[str], path: str) -> None:
+    """Write the pieces of a long text one after the other, as ``write`` does."""
     if not path:
-        sys.stdout.write(text)
+        for piece in pieces:
+            sys.stdout.write(piece)
         sys.stdout.flush()
         return
     try:
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines(pieces)
     except OSError as error:
         raise UnreadableInput(f"cannot write `{path}`: {error.strerror}", "choose another --output") from error
 

@@ -8,12 +8,13 @@ from forensics.absence import Absence
 from forensics.evidence.fact import Fact
 from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
-from forensics.haproxy.layout import is_sharded, stktable_members
+from forensics.haproxy.layout import is_sharded, stktable_layout
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release, find_release
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record
 from forensics.source import Source
+from forensics.symbols.layout import Layout
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
 
@@ -139,11 +140,11 @@ def _functions(stacks: tuple[ThreadStack, ...]) -> tuple[str, ...]:
 
 def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """Whether the build's stick-tables are sharded."""
-    members = stktable_members(witness.process)
+    layout = stktable_layout(witness.process)
     # Without debug symbols nothing is missed until a signature asks for it.
-    if isinstance(members, dict):
-        source = Source(witness.path, f"members of struct stktable ({members.get('', 0)} bytes) in the build's DWARF")
-        yield Fact("stktable.sharded", is_sharded(members), source)
+    if isinstance(layout, Layout):
+        source = Source(witness.path, f"members of struct stktable ({layout.size} bytes) in the build's DWARF")
+        yield Fact("stktable.sharded", is_sharded(layout), source)
 
 
 def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:

@@ -45,6 +45,12 @@ def thread_to_json(thread: Thread) -> dict[str, Json]:
     return _members(thread)
 
 
+def plain_text(value: object) -> str:
+    """Any value made of records, mappings and sequences as a document of its own, written like a report."""
+    text = json.dumps(_value(value), ensure_ascii=False, indent=2)
+    return _ACTING.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
 def json_name(member: Member) -> str:
     """The member's name in the document (``class`` is no name in Python)."""
     return str(member.metadata.get("json", member.name))

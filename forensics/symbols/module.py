@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forensics.absence import Absence
+from forensics.elf.constants import STT_OBJECT, STT_TLS
 from forensics.elf.image import ElfImage
 from forensics.elf.module import VDSO, Window
 from forensics.names import plain_name
 from forensics.symbols.find import ModuleFiles
+from forensics.symbols.layout import Layout
 from forensics.symbols.memo import BuildRecords
 from forensics.symbols.site import UNKNOWN_SITE, Call, CodeSite
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from forensics.symbols.checks import Checks
     from forensics.symbols.dwarf.call_sites import CallSite
     from forensics.symbols.dwarf.locate import DwarfLines
+    from forensics.symbols.dwarf.structures import Structures
     from forensics.symbols.fragments import FragmentTable
     from forensics.symbols.table import SymbolTable
 
@@ -44,6 +47,9 @@ class ModuleSymbols:
         self._dwarf: DwarfLines | Absence | None = None
         self._fragments: FragmentTable | Absence | None = None
         self._checks: Checks | None = None
+        self._structures: Structures | Absence | None = None
+        self._layouts: dict[str, Layout | Absence] = {}
+        self._extents: dict[str, tuple[int, int, bool]] | None = None
 
     @property
     def found(self) -> bool:
@@ -194,23 +200,104 @@ class ModuleSymbols:
 
     def variable(self, name: str) -> int | Absence:
         """The address of a global variable, as the symbol tables list it."""
-        kept = self.records.records("variables")
+        found = self.extent(name)
+        return found if isinstance(found, Absence) else found[0]
+
+    def extent(self, name: str, *, thread_local: bool = False) -> tuple[int, int] | Absence:
+        """Address and size in bytes of a variable; of a thread-local one the offset in the thread's block."""
+        kept = self.records.records("extents")
         if name not in kept:
             if not self.found:
                 return Absence(f"variable {name}", f"no file of {self.files.module.path} is at hand", "`--exe`")
-            kept[name] = self._find_variable(name)
-        return int(kept[name]) or Absence(f"variable {name}", "the symbol tables do not list it")
+            kept[name] = self._variables.get(name, (0, 0, False))
+        try:
+            address, size, local = kept[name]
+            if (address or local) and bool(local) == thread_local:
+                return int(address), int(size)
+        except (TypeError, ValueError):
+            del kept[name]  # a record of another shape is as good as none
+        return Absence(f"variable {name}", "the symbol tables do not list it", "the debug symbols of this build")
 
-    def _find_variable(self, name: str) -> int:
-        for image in self.images:
-            for symbol in image.symbols(".dynsym"):
-                if symbol.section and symbol.name == name.encode():
-                    return symbol.value
-            for symbol in image.symbols(".symtab"):
-                if symbol.section and symbol.name == name.encode():
-                    return symbol.value
+    @property
+    def _variables(self) -> dict[str, tuple[int, int, bool]]:
+        """Address, size and whether it is thread-local, of each variable; exported ones come before static ones."""
+        if self._extents is None:
+            self._extents = {}
+            for table in (".dynsym", ".symtab"):
+                for image in self.images:
+                    for symbol in image.symbols(table):
+                        if symbol.section and symbol.type in (STT_OBJECT, STT_TLS):
+                            place = symbol.value, symbol.size, symbol.type == STT_TLS
+                            self._extents.setdefault(symbol.name.decode("utf-8", "replace"), place)
+            pack = self.files.pack
+            for called, (address, size) in pack.extents.items() if pack is not None else ():
+                self._extents.setdefault(called, (address, size, False))
+        return self._extents
+
+    def struct(self, name: str) -> Layout | Absence:
+        """The layout of ``struct name``, as this build's debug information declares it.
+
+        ``proxy.conf`` names what has no name of its own: the structure that is member ``conf`` of ``struct proxy``.
+        """
+        if name not in self._layouts:
+            self._layouts[name] = self._struct(name)
+        return self._layouts[name]
+
+    def _struct(self, name: str) -> Layout | Absence:
+        kept = self.records.records("structs")
+        if name not in kept:
+            found = self._find_structs(name.split(".", 1)[0])
+            if isinstance(found, Absence):
+                return found
+            kept.update(found)
+            # That there is none is worth keeping, too: it costs a look at all units to know.
+            kept.setdefault(name, None)
+        try:
+            if kept[name] is not None:
+                return Layout.from_plain(name, kept[name], "debug information of this build")
+        except (TypeError, ValueError, KeyError, AttributeError):
+            del kept[name]  # a record of another shape is as good as none
+        return Absence(f"struct {name}", "this build's debug information does not declare it")
+
+    def _find_structs(self, name: str) -> dict[str, Any] | Absence:
+        """The structure and its nameless inner ones as JSON keeps them; {} where there is none of that name."""
         pack = self.files.pack
-        return pack.variables.get(name, 0) if pack else 0
+        if pack is not None and pack.structs:
+            return {each: plain for each, plain in pack.structs.items() if each.split(".", 1)[0] == name}
+        structures = self.structures
+        if isinstance(structures, Absence):
+            return structures
+        found = structures.layouts(name)
+        return {} if isinstance(found, Absence) else {each: one.to_plain() for each, one in found.items()}
+
+    def enumeration(self, name: str) -> dict[int, str] | Absence:
+        """The names of ``enum name`` by value, as this build's debug information declares them."""
+        kept = self.records.records("enums")
+        if name not in kept:
+            pack, structures = self.files.pack, self.structures
+            if pack is not None and pack.enums:
+                kept[name] = pack.enums.get(name)
+            elif isinstance(structures, Absence):
+                return structures
+            else:
+                found = structures.enumeration(name)
+                kept[name] = None if isinstance(found, Absence) else {str(value): text for value, text in found.items()}
+        try:
+            if kept[name] is not None:
+                return {int(value): str(text) for value, text in kept[name].items()}
+        except (TypeError, ValueError, AttributeError):
+            del kept[name]  # a record of another shape is as good as none
+        return Absence(f"enum {name}", "this build's debug information does not declare it")
+
+    @property
+    def structures(self) -> Structures | Absence:
+        """The structures of this build's DWARF."""
+        if self._structures is None:
+            from forensics.symbols.dwarf.structures import Structures
+            from forensics.symbols.needed import UNITS
+
+            self._structures = self.dwarf if isinstance(self.dwarf, Absence) else Structures(self.dwarf.info, UNITS)
+        return self._structures
 
     def call_sites(self, address: int) -> tuple[int, list[CallSite]]:
         """Entry point and call sites of the function that holds ``address``, as DWARF tells."""
@@ -289,17 +376,6 @@ class ModuleSymbols:
             if one.crash == address:
                 return one.code
         return Absence(f"code at {address:#x}", "no file of the build holds it", "the executable, with `--exe`")
-
-    def layout(self, structure: str, address: int) -> dict[str, int] | Absence:
-        """Members of ``structure`` and their offsets, as declared in the unit that holds ``address``."""
-        pack = self.files.pack
-        if pack is not None and isinstance(pack.layout(structure), dict):
-            return pack.layout(structure)
-        if isinstance(self.dwarf, Absence):
-            return self.dwarf
-        from forensics.symbols.dwarf.members import struct_members
-
-        return struct_members(self.dwarf, structure, address)
 
     def save(self) -> None:
         """Keep what was found out."""

@@ -17,7 +17,8 @@ is e_machine, ``version`` HAProxy's own ("" for a library),
 
 and of the DWARF either the sections themselves (``symbols add``: complete and quick to make), under their own names,
 those of a supplementary file (dwz) with ``sup`` before them, or what was worked out from them
-(``symbols pack --slim``: a quarter of the size, without types and variables):
+(``symbols pack --slim``: a quarter of the size, with the structures of HAProxy's state, without other types
+and variables):
 
 ``lines``       all starts (u64), then as many record numbers (u32): from a start on, its record holds
                 (0xFFFFFFFF: nothing)
@@ -25,7 +26,7 @@ those of a supplementary file (dwz) with ``sup`` before them, or what was worked
 ``entries``     rows of (start u64, end u64, entry point u64): the ranges of each function with DWARF
 ``calls``       rows of (entry point u64, return address u64, target u64, name u32, jump u32): call sites that
                 are jumps, or that may lead to one
-``layouts``     JSON: {struct: {member: offset}}
+``types``       JSON: {"structs": {name: layout}, "enums": {name: {value: text}}} (see ``symbols/layout.py``)
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ class SymbolPack:
         self._entries: list[tuple[int, int, int]] | None = None
         self._calls: dict[int, list[CallSite]] = {}
         self._lines: tuple[array[int], array[int], array[int]] | None = None
+        self._known_types: dict[str, Any] | None = None
 
     @property
     def identity(self) -> str:
@@ -162,11 +164,11 @@ class SymbolPack:
         return self._table
 
     @property
-    def variables(self) -> dict[str, int]:
-        """Addresses of the global variables."""
+    def extents(self) -> dict[str, tuple[int, int]]:
+        """Address and size in bytes of each global variable."""
         data = self.section("variables")
         rows = FUNCTION.iter_unpack(data[: len(data) - len(data) % FUNCTION.size])
-        return {self.name(name): start for start, _size, name in rows}
+        return {self.name(name): (start, size) for start, size, name in rows}
 
     @property
     def has_lines(self) -> bool:
@@ -262,13 +264,22 @@ class SymbolPack:
         except (ValueError, RecursionError):
             return None
 
-    def layout(self, structure: str) -> dict[str, int] | Absence:
-        """Members of a structure and their offsets, as kept when a slim pack was made."""
-        layouts = self._json("layouts")
-        found = layouts.get(structure) if isinstance(layouts, dict) else None
-        if not isinstance(found, dict) or not all(isinstance(offset, int) for offset in found.values()):
-            return Absence(f"struct {structure}", f"the symbol pack {self.path} does not hold its layout")
-        return found
+    @property
+    def structs(self) -> dict[str, Any]:
+        """The layouts of structures that a slim pack holds, by name, as ``Layout.to_plain`` gives them."""
+        return self._types("structs")
+
+    @property
+    def enums(self) -> dict[str, Any]:
+        """The enumerations that a slim pack holds: {name: {value: text}}."""
+        return self._types("enums")
+
+    def _types(self, kind: str) -> dict[str, Any]:
+        if self._known_types is None:
+            found = self._json("types")
+            self._known_types = found if isinstance(found, dict) else {}
+        found = self._known_types.get(kind)
+        return found if isinstance(found, dict) else {}
 
 
 class PackedImage:

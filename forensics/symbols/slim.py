@@ -6,41 +6,44 @@ import json
 import struct
 from array import array
 from collections.abc import Iterator
+from typing import Any
 
+from forensics.absence import Absence
 from forensics.symbols.dwarf.call_sites import call_sites
 from forensics.symbols.dwarf.functions import Function
 from forensics.symbols.dwarf.info import Unit
 from forensics.symbols.dwarf.locate import DAMAGE, DwarfLines
 from forensics.symbols.module import ModuleSymbols
+from forensics.symbols.needed import ENUMERATIONS, STRUCTURES
 from forensics.symbols.pack import JUMP, NOTHING
 from forensics.symbols.pack_names import Names
 from forensics.symbols.site import Call
 
-#: Structures whose layout is kept, each with functions whose units declare it (newest name first).
-STRUCTURES = {
-    "stktable": ("stktable_requeue_exp", "stktable_touch_with_exp", "__stktable_store"),
-    "task": ("__task_queue",),
-}
-
 
 def slim_sections(symbols: ModuleSymbols, dwarf: DwarfLines, names: Names) -> dict[str, bytes]:
-    """The sections ``lines``, ``records``, ``entries``, ``calls`` and ``layouts`` of a pack (see ``symbols/pack.py``).
+    """The sections ``lines``, ``records``, ``entries``, ``calls`` and ``types`` of a pack (see ``symbols/pack.py``).
 
     ``names`` gets the texts that they refer to.
     """
-    return _dwarf_sections(dwarf, names) | {"layouts": json.dumps(_layouts(symbols)).encode()}
+    return _dwarf_sections(dwarf, names) | {"types": json.dumps(_types(symbols), separators=(",", ":")).encode()}
 
 
-def _layouts(symbols: ModuleSymbols) -> dict[str, dict[str, int]]:
-    found = {}
-    for structure, functions in STRUCTURES.items():
-        for function in functions:
-            address = symbols.address_of(function)
-            members = symbols.layout(structure, address) if address else None
-            if isinstance(members, dict):
-                found[structure] = members
-                break
-    return found
+def _types(symbols: ModuleSymbols) -> dict[str, dict[str, Any]]:
+    """The structures and enumerations that HAProxy's state is read with, as far as this build has them."""
+    structures = symbols.structures
+    if isinstance(structures, Absence):
+        return {}
+    structs: dict[str, Any] = {}
+    for name in STRUCTURES:
+        found = structures.layouts(name)
+        if not isinstance(found, Absence):
+            structs |= {each: layout.to_plain() for each, layout in found.items()}
+    enums = {}
+    for name in ENUMERATIONS:
+        values = structures.enumeration(name)
+        if not isinstance(values, Absence):
+            enums[name] = {str(value): text for value, text in values.items()}
+    return {"structs": structs, "enums": enums}
 
 
 def _dwarf_sections(dwarf: DwarfLines, names: Names) -> dict[str, bytes]:

@@ -219,8 +219,8 @@ def test_a_damaged_pack_never_raises(seed: int) -> None:
                 pack.calls(address)
                 pack.call_sites(address)
             assert isinstance(pack.assertions, list)
-            assert isinstance(pack.variables, dict)
-            pack.layout("stktable")
+            assert isinstance(pack.extents, dict)
+            assert isinstance(pack.structs, dict)
 
 
 def sites_of(symbols: ModuleSymbols) -> list[object]:

@@ -1,0 +1,37 @@
+"""The dead process as readers of its state take it: its memory by HAProxy's types, and its stacks when asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from forensics.absence import Absence
+from forensics.haproxy.release import Release, find_release
+from forensics.haproxy.structs import TypedMemory
+from forensics.unwind.backtrace import Process, backtraces
+from forensics.unwind.frame import ThreadStack
+
+
+class State:
+    """One process. ``stacks`` are unwound when first asked for, unless they were given."""
+
+    def __init__(self, process: Process, stacks: tuple[ThreadStack, ...] | None = None) -> None:
+        self.process = process
+        self.space = TypedMemory(process)
+        self._stacks = stacks
+
+    @property
+    def path(self) -> str:
+        """The core's path, as sources name it."""
+        return self.process.core.path
+
+    @property
+    def stacks(self) -> tuple[ThreadStack, ...]:
+        """The stacks of all threads, the one that died first."""
+        if self._stacks is None:
+            self._stacks = backtraces(self.process)
+        return self._stacks
+
+    @cached_property
+    def release(self) -> Release | Absence:
+        """Which HAProxy it was."""
+        return find_release(self.process)
