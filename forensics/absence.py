@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from forensics.record import record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
 
 @record
 class Absence:
@@ -21,6 +25,6 @@ class Absence:
     reason: str
     remedy: str = ""
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         """Absences are false, so that ``value or fallback`` reads naturally."""
         return False

@@ -158,3 +158,34 @@ def iter_tree(memory: Memory, root: int, walk: Walk, most: int = MOST) -> Iterat
 def _wrong_parent(address: int, found: int, parent: int) -> Broken:
     side = "right" if parent & 1 else "left"
     return Broken(address, found, f"the node hangs on the {side} of {parent & ~1:#x}, but its link says otherwise")
+
+
+def iter_cebtree(memory: Memory, root: int, walk: Walk, most: int = MOST) -> Iterator[int]:
+    """Addresses of the ``struct ceb_node`` of each element of a cebtree, in no order; ``root`` points to its root.
+
+    A node has two branches and no parent (import/cebtree.h, 3.2 on); since 3.3 bit 0 of a branch tells a leaf
+    from a node. Elements of every release, duplicates too, are what can be reached from the root.
+    """
+    top = memory.word(root)
+    if isinstance(top, Absence):
+        walk.broken = Broken(root, 0, "the root of the tree is not in the core")
+        return
+    seen = {0}
+    pending = [(top, root)]
+    while pending:
+        branch, parent = pending.pop()
+        address = branch & ~1
+        if address in seen:
+            continue
+        seen.add(address)
+        links = None if address & 7 else _links(memory, address)
+        if links is None:
+            reason = "is no address of a node" if address & 7 else "leads to memory that is not in the core"
+            walk.broken = walk.broken or Broken(parent, branch, f"the branch {reason}")
+            continue
+        if walk.visited >= most:
+            walk.cut = True
+            return
+        walk.visited += 1
+        yield address
+        pending += ((links[1], address), (links[0], address))
