@@ -7,6 +7,7 @@ import argparse
 from forensics.cli.arguments import Parser, number
 from forensics.cli.options import LIST_FORMATS, add_format, add_output, add_places, places_of
 from forensics.cli.output import warn, write_pieces
+from forensics.show.whats import WHATS
 
 DESCRIPTION = """\
 Ask a dead HAProxy what a live one answers to `show`, in the shape of its own CLI.
@@ -24,7 +25,7 @@ def configure(parser: Parser) -> None:
     """The arguments of the command."""
     parser.usage = "%(prog)s [options] WHAT [WORD...] CORE"
     parser.description = DESCRIPTION.format(whats=_listed())
-    parser.add_argument("what", metavar="WHAT", help="One of the above.")
+    parser.add_argument("what", metavar="WHAT", choices=list(WHATS), help="One of the above.")
     parser.add_argument("words", metavar="[WORD...] CORE", nargs="+", help="What the command takes, then the core.")
     add_format(parser, LIST_FORMATS, "Form of the answer.")
     add_output(parser)
@@ -39,8 +40,6 @@ def configure(parser: Parser) -> None:
 
 
 def _listed() -> str:
-    from forensics.show.whats import WHATS
-
     rows = {f"{name} {what.words}".strip(): what.about for name, what in WHATS.items()}
     width = max(map(len, rows)) + 2
     return "\n".join(f"  {name:<{width}}{about}" for name, about in rows.items())
