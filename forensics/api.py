@@ -152,10 +152,10 @@ def _refuse_foreign(process: Process) -> None:
 
 def _collect_text(path: str) -> Iterator[Fact | Absence]:
     from forensics.evidence.from_log import collect_log
-    from forensics.logs import parse
+    from forensics.logs import parse_stream
 
     with text_stream(path) as stream:
-        evidence = parse(_lines(stream))
+        evidence = parse_stream(stream)
     yield from collect_log(evidence, path)
 
 

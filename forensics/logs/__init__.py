@@ -21,7 +21,7 @@ from forensics.logs.master import WorkerExit
 from forensics.logs.mentions import Mention
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
-from forensics.logs.parse import LogEvidence, parse
+from forensics.logs.parse import LogEvidence, parse, parse_stream
 from forensics.logs.systemd import SystemdExit
 from forensics.logs.thread_dump import ThreadDump
 from forensics.logs.trace import TraceFrame
@@ -50,4 +50,5 @@ __all__ = [
     "looks_like_evidence",
     "looks_like_text",
     "parse",
+    "parse_stream",
 ]

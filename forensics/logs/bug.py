@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field, replace
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.thread_dump import is_thread_line
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, is_trace_header, name_by_callers, parse_frame
 from forensics.record import record
 
-CLUES = (rb'" matched at ', rb"ABORT at ")
+CLUES = (Clue(b'" matched at '), Clue(b"ABORT at "))
 
 _KINDS = {"bug": "bug_on", "warn": "warn_on", "check": "check_if"}
 _CONDITION = re.compile(r'(FATAL|WARNING): (bug|warn|check) condition "(.*)', re.DOTALL)

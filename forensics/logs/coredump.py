@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.signals import known_signal
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record
 
-CLUES = (rb"\) of user ", rb"Stack trace of thread", rb"COREDUMP_[PCS]")
+CLUES = (Clue(b") of user "), Clue(b"Stack trace of thread"), Clue(b"COREDUMP_", b"[PCS]"))
 
 _HEADER = re.compile(
     r"Process (\d{1,10}) \(([^()]{1,64})\) of user \S{1,64}"

@@ -7,20 +7,18 @@ from dataclasses import dataclass, field, replace
 
 from forensics.culprit import SIGNAL_FRAME, is_dying
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
 from forensics.logs.signals import known_signal
 from forensics.record import record
 
+#: The innermost frames of any debugger; those that follow are read because these came before.
 CLUES = (
-    rb"#\d{1,5} {1,4}[0<A-Za-z_?]",
-    rb"LWP \d",
-    rb"TID \d",
-    rb"gnal [S1-9]",
-    rb"gnal handler called",
-    rb"SignalName: ",
-    rb"killed by SIG",
-)
+    *(Clue(b"#%d " % number, b" {0,3}[0<A-Za-z_?]") for number in range(2)),
+    Clue(b"LWP ", rb"\d"), Clue(b"TID ", rb"\d"), Clue(b"ignal ", b"[S1-9]"), Clue(b"signal handler called"),
+    Clue(b"SignalName: "), Clue(b"killed by SIG"),
+)  # fmt: skip
 
 _QUOTE = re.compile(r"(?:\s?>){1,8} ?(?=[\s#A-Za-z\[\-]|$)")
 _PAGER = re.compile(r"-{2,3}Type <\w{1,8}>[^-]{0,80}-{2,3}(?:[cq](?=#|\s|$))?")

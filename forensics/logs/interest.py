@@ -1,10 +1,15 @@
-"""Which lines are worth decoding, and which inputs are logs at all."""
+"""Which lines are worth decoding, and which inputs are logs at all.
+
+A log of gigabytes is searched block by block for all needles at once; lines are looked at only around those
+that were found.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterator
+from functools import cache
+from typing import IO, TYPE_CHECKING
 
 from forensics.logs import (
     bug,
@@ -19,38 +24,101 @@ from forensics.logs import (
     thread_dump,
     trace,
 )
+from forensics.logs.clues import Clue
+from forensics.logs.json_carrier import MAX_JSON
+
+if TYPE_CHECKING:
+    from ahocorasick_rs import BytesAhoCorasick
 
 #: The journal writes messages with odd bytes as arrays of numbers, in which no clue shows.
-_OPAQUE = (rb'"MESSAGE"\s?:\s?\[',)
+_OPAQUE = (Clue(b'"MESSAGE":['), Clue(b'"MESSAGE": ['), Clue(b'"MESSAGE" : ['))
 _BINARY = (
     b"\x7fELF", b"\x28\xb5\x2f\xfd", b"\x1f\x8b", b"\xfd7zXZ", b"\x04\x22\x4d\x18", b"BZh", b"PK\x03\x04", b"!<arch>",
 )  # fmt: skip
 #: NUL is allowed in small doses: thread dumps of 2.9 hold some.
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
-
-def _alternation(clues: Iterable[bytes]) -> re.Pattern[bytes]:
-    """Clues grouped by first byte: the matcher then tries a handful of them at a byte instead of all.
-
-    It also skips bytes that begin no clue, so clues begin with bytes that are rare in traffic
-    logs: "xited with code" is cheaper than "exited with code".
-    """
-    groups: dict[bytes, list[bytes]] = defaultdict(list)
-    for clue in sorted(set(clues)):
-        head = clue[:2] if clue.startswith(b"\\") else clue[:1]
-        groups[head].append(clue[len(head) :])
-    return re.compile(b"|".join(head + b"(?:" + b"|".join(tails) + b")" for head, tails in groups.items()))
-
-
-#: Matches every raw line that a recogniser could begin with, in any carrier.
-INTERESTING = _alternation(
-    clue
-    for clues in (
-        bug.CLUES, trace.CLUES, thread_dump.CLUES, panic.CLUES, master.CLUES, systemd.CLUES, kernel.CLUES,
-        out_of_memory.CLUES, coredump.CLUES, gdb.CLUES, mentions.CLUES, _OPAQUE,
-    )
-    for clue in clues
+CLUES = (
+    *bug.CLUES, *trace.CLUES, *thread_dump.CLUES, *panic.CLUES, *master.CLUES, *systemd.CLUES, *kernel.CLUES,
+    *out_of_memory.CLUES, *coredump.CLUES, *gdb.CLUES, *mentions.CLUES, *_OPAQUE,
 )  # fmt: skip
+#: At most 64, or the search falls back to a tenth of its speed.
+NEEDLES = tuple(dict.fromkeys(clue.needle for clue in CLUES))
+#: Matches every raw line that a recogniser could begin with, in any carrier.
+INTERESTING = re.compile(b"|".join(dict.fromkeys(clue.expression for clue in CLUES)))
+
+#: Lines decoded after an interesting one whatever they hold: explanations, stream dumps, wrapped frames.
+WINDOW = 48
+#: Bytes searched at once: small enough for the processor's cache.
+BLOCK = 1 << 18
+
+
+@cache
+def _automaton() -> BytesAhoCorasick:
+    from ahocorasick_rs import BytesAhoCorasick, MatchKind
+
+    # Only this kind uses the vector instructions that make the search as fast as grep's.
+    return BytesAhoCorasick(NEEDLES, matchkind=MatchKind.LeftmostFirst)
+
+
+def needles_in(block: bytes) -> list[int]:
+    """Where needles begin in ``block``, in order; of two that overlap only the first."""
+    return [start for _needle, start, _end in _automaton().find_matches_as_indexes(block)]
+
+
+def telling_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The lines that may matter, each with its number from 1: those with a clue, and some lines after each.
+
+    The last pair is the number of lines, and b"". Lines are cut at ``MAX_JSON`` bytes.
+    """
+    number = window = 0
+    for block in _blocks(stream):
+        hits = needles_in(block)
+        at = position = 0
+        while position < len(block):
+            while at < len(hits) and hits[at] < position:
+                at += 1
+            if not window:
+                if at == len(hits):
+                    break
+                start = max(block.rfind(b"\n", position, hits[at]) + 1, position)
+                number += block.count(b"\n", position, start)
+                position = start
+            end = block.find(b"\n", position) + 1 or len(block)
+            line = block[position:end]
+            number += 1
+            if at < len(hits) and hits[at] < end and INTERESTING.search(line):
+                window = WINDOW
+                yield number, line
+            elif window:
+                window -= 1
+                yield number, line
+            position = end
+        if position < len(block):
+            number += block.count(b"\n", position) + (not block.endswith(b"\n"))
+    yield number, b""
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """The stream in blocks of whole lines; what is beyond ``MAX_JSON`` bytes of a line is left out."""
+    rest, skipping = b"", False
+    while block := stream.read(BLOCK):
+        end = block.rfind(b"\n") + 1
+        if skipping:
+            start = block.find(b"\n") + 1
+            if not start:
+                continue
+            block, end, skipping = block[start:], end - start, False
+        if not end:
+            rest += block
+            if len(rest) >= MAX_JSON:
+                yield rest[:MAX_JSON] + b"\n"
+                rest, skipping = b"", True
+            continue
+        yield rest + block[:end]
+        rest = block[end:]
+    if rest:
+        yield rest
 
 
 def looks_like_text(head: bytes) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.record import record, replace
 
-CLUES = (rb"gfault at ", rb"general protection", rb"\] trap [a-z]", rb"Code: [0-9a-f<]")
+CLUES = (Clue(b"segfault at "), Clue(b"general protection"), Clue(b"] trap ", b"[a-z]"), Clue(b"Code: ", b"[0-9a-f<]"))
 
 _FAULT = re.compile(
     r"(?:^|\s)(?P<comm>\S{1,64})\[(?P<pid>\d{1,10})\][: ]{1,2}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.signals import signal_of_status
 from forensics.record import record
 
-CLUES = (rb"xited with code ",)
+CLUES = (Clue(b"exited with code "),)
 
 #: `#n` after "worker" up to 2.4; a program section has a name (2.0-3.2).
 _EXIT = re.compile(

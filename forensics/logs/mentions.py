@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.record import record
 
 CLUES = (
-    rb"xy version ", rb"xecutable is ", rb"Status: [lsdEou]", rb"\*\*\* ", rb"\((?:!prev|out\)|fasttop|top\))",
-    rb"vs\. prev", rb"ked list", rb"\(\): ", rb"glibc error", rb"Assertion `", rb"AddressSanitizer", rb"PANIC: ",
-    rb"O(?:PENSSL|penSSL) internal", rb"FATAL: ", rb"A bogus ", rb"Contents around first", rb"'debug dev ",
-    rb"_parse_cli_", rb"_run_cli_",
+    Clue(b"xy version "), Clue(b"executable is "), Clue(b"Status: ", b"[lsdEou]"), Clue(b"*** "),
+    Clue(b"corruption ("), Clue(b"vs. prev"), Clue(b"linked list"), Clue(b"(): "), Clue(b"glibc error"),
+    Clue(b"Assertion `"), Clue(b"AddressSanitizer"), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
+    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"),
 )  # fmt: skip
 
 #: What ends a process by itself, and says so in a line of its own.

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.record import record
 
-CLUES = (rb"kill:c", rb"kill'", rb"OOMKilled", rb"y: Kill")
+CLUES = (Clue(b"oom-kill:c"), Clue(b"oom-kill'"), Clue(b"OOMKilled"), Clue(b"memory: Kill"))
 
 #: "Kill process N (comm) score S" on old kernels, "Killed process N (comm)" since 4.x.
 _KILLED = re.compile(r"ut of memory: Kill(?:ed)? process (\d{1,10}) \(([^()]{1,64})\)")

@@ -6,11 +6,15 @@ import re
 from dataclasses import dataclass, field
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.thread_dump import OpenThread, ThreadDump, open_thread
 from forensics.record import record
 
-CLUES = (rb"kill the process", rb"WARNING! thread", rb"gracefully recover", rb"### Note", rb"HAProxy info:")
+CLUES = (
+    Clue(b"kill the process"), Clue(b"WARNING! thread"), Clue(b"gracefully recover"), Clue(b"### Note"),
+    Clue(b"HAProxy info:"),
+)  # fmt: skip
 
 #: "PANIC!" since 3.3-dev4, the pid since 3.2.6; thread numbers are tid + 1.
 _HEADER = re.compile(r"\bThread (\d{1,5}) is about to kill the process(?: \(pid (\d{1,10})\))?")

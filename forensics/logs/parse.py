@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable
+from typing import IO
 
 from forensics.absence import Absence
 from forensics.logs.bug import BugRecogniser, BugReport
-from forensics.logs.carrier import MAX_LINE, Record, unwrap
+from forensics.logs.carrier import unwrap
 from forensics.logs.coredump import CoredumpRecogniser, CoredumpReport
 from forensics.logs.fatal import Fatal, pick_fatal
 from forensics.logs.gdb import BacktraceRecogniser, PastedBacktrace
-from forensics.logs.interest import INTERESTING
-from forensics.logs.json_carrier import MAX_JSON
+from forensics.logs.interest import telling_lines
 from forensics.logs.kernel import KernelFault, KernelRecogniser
 from forensics.logs.master import WorkerExit, WorkerExitRecogniser
 from forensics.logs.mentions import Mention, MentionRecogniser
@@ -19,9 +20,6 @@ from forensics.logs.out_of_memory import OutOfMemory, OutOfMemoryRecogniser
 from forensics.logs.panic import Panic, PanicRecogniser
 from forensics.logs.systemd import SystemdExit, SystemdRecogniser
 from forensics.record import record
-
-#: Lines decoded after an interesting one whatever they hold: explanations, stream dumps, wrapped frames.
-_WINDOW = 48
 
 
 @record
@@ -50,39 +48,23 @@ class LogEvidence:
         return pick_fatal((itself, *others, self.exits, self.systemd_exits))
 
 
-class _Reader:
-    """Counts lines, and lets through those that may matter."""
-
-    def __init__(self) -> None:
-        self.lines_read = 0
-        self.carriers: set[str] = set()
-
-    def records(self, lines: Iterable[bytes]) -> Iterator[Record]:
-        search, window, number = INTERESTING.search, 0, 0
-        for number, raw in enumerate(lines, 1):
-            if search(raw, 0, MAX_LINE) or (len(raw) > MAX_LINE and search(raw, MAX_LINE, MAX_JSON)):
-                window = _WINDOW
-            elif window:
-                window -= 1
-            else:
-                continue
-            self.lines_read = number
-            for line in unwrap(raw, number):
-                self.carriers.add(line.carrier)
-                yield line
-        self.lines_read = number
-
-
 def parse(lines: Iterable[bytes]) -> LogEvidence:
+    """The evidence in lines, each with its end (see ``parse_stream``)."""
+    return parse_stream(io.BytesIO(b"".join(lines)))
+
+
+def parse_stream(stream: IO[bytes]) -> LogEvidence:
     """Read a log of any length and any origin; what is no evidence costs next to nothing."""
     bugs, panics, exits = BugRecogniser(), PanicRecogniser(), WorkerExitRecogniser()
     kernel, systemd, memory = KernelRecogniser(), SystemdRecogniser(), OutOfMemoryRecogniser()
     coredumps, backtraces, mentions = CoredumpRecogniser(), BacktraceRecogniser(), MentionRecogniser()
     recognisers = (bugs, panics, exits, kernel, systemd, memory, coredumps, backtraces, mentions)
-    reader = _Reader()
-    for line in reader.records(lines):
-        for recogniser in recognisers:
-            recogniser.feed(line)
+    number, carriers = 0, set[str]()
+    for number, raw in telling_lines(stream):
+        for line in unwrap(raw, number) if raw else ():
+            carriers.add(line.carrier)
+            for recogniser in recognisers:
+                recogniser.feed(line)
     for recogniser in recognisers:
         recogniser.close()
     return LogEvidence(
@@ -95,6 +77,6 @@ def parse(lines: Iterable[bytes]) -> LogEvidence:
         coredumps=tuple(coredumps.found),
         backtraces=tuple(backtraces.found),
         mentions=tuple(mentions.found),
-        lines_read=reader.lines_read,
-        carriers=tuple(sorted(reader.carriers)),
+        lines_read=number,
+        carriers=tuple(sorted(carriers)),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.signals import known_signal, signal_of_status
 from forensics.record import record, replace
 
-CLUES = (rb"xited, code=", rb"Failed with result '")
+CLUES = (Clue(b"exited, code="), Clue(b"Failed with result '"))
 
 _EXIT = re.compile(r"(?:^|\s)(\S{1,256}): (?:Main|Control) process exited, code=(\w{1,16}),? status=(\d{1,5})/")
 _RESULT = re.compile(r"(?:^|\s)(\S{1,256}): Failed with result '([\w-]{1,32})'")

@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, name_by_callers, parse_frame, parse_symbol
 from forensics.record import record
 
-CLUES = (rb"Thread \d{1,5} {0,4}: ", rb"_task=0", rb"_hist:", rb"_ctx:")
+CLUES = (Clue(b"Thread ", rb"\d{1,5} {0,4}: "), Clue(b"lock_hist:"))
 
 #: Carriers often eat the leading blanks, and with them the first flag column.
 _THREAD = re.compile(r"\s*([* ]?)([> ]?)Thread (\d{1,5})\s{0,4}: (?:id=0x([0-9a-f]{1,16}) )?act=")

@@ -6,13 +6,18 @@ import re
 from collections.abc import Sequence
 
 from forensics.logs.carrier import Record
+from forensics.logs.clues import Clue
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record, replace
 
 #: HAProxy captures 100 frames at most.
 MAX_FRAMES = 128
 
-CLUES = (rb"\(\d{1,3}\):", rb"\| {1,12}0x[0-9a-f]")
+#: Addresses are right-aligned in 14 columns: of 12 digits in a PIE, of 6 or 7 elsewhere, of 10 below qemu.
+CLUES = (
+    Clue(b"call trace(", rb"\d{1,3}\):"),
+    *(Clue(b"|" + b" " * blanks + b"0x", b"[0-9a-f]") for blanks in (1, 3, 6, 7)),
+)
 
 _HEADER = re.compile(r"\s*call trace\(\d{1,5}\):")
 #: Up to 3.1 the eight bytes AT the address stand in [], from 3.2-dev11 and 3.1.7 those BEFORE it in <].

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import io
+import random
 import time
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forensics.logs import LogEvidence, culprit_frames, limits, looks_like_evidence, looks_like_text, parse
-from forensics.logs.interest import INTERESTING
-from forensics.logs.parse import _WINDOW
+from forensics.logs import (
+    LogEvidence,
+    culprit_frames,
+    limits,
+    looks_like_evidence,
+    looks_like_text,
+    parse,
+    parse_stream,
+)
+from forensics.logs.interest import CLUES, INTERESTING, NEEDLES, needles_in
+from tests.builders.bounds import within_bytes
 from tests.logs.carriers import CARRIERS, DATA, lines_of
 
 TRAFFIC = (
@@ -118,19 +127,67 @@ def test_evidence_in_the_midst_of_traffic_has_its_line_number() -> None:
     assert len(evidence.bug_reports[0].frames) == 12
 
 
+class Endless(io.RawIOBase):
+    """Traffic, made as it is read."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.left = size
+
+    def read(self, size: int = -1) -> bytes:
+        """The next ``size`` bytes."""
+        assert 0 < size <= 1 << 20
+        size = min(size, self.left)
+        self.left -= size
+        return (TRAFFIC * (size // len(TRAFFIC) + 1))[:size]
+
+
 def test_the_input_is_streamed() -> None:
-    """Not one line is asked for before the one ahead of it was read."""
-    alive = 0
+    """A long log is never in memory as a whole."""
+    stream = Endless(256 << 20)
+    with within_bytes(8 << 20):
+        parse_stream(stream)  # type: ignore[arg-type]  # all of a stream that is used
+    assert stream.left == 0
 
-    def lines() -> Iterator[bytes]:
-        nonlocal alive
-        for _ in range(_WINDOW * 100):
-            alive += 1
-            yield TRAFFIC
-            alive -= 1
 
-    assert parse(lines()).lines_read == _WINDOW * 100
-    assert alive == 0
+def test_lines_have_the_same_numbers_wherever_blocks_end() -> None:
+    """Evidence at every distance from the end of a block, between lines of every length."""
+    chance = random.Random(1)
+    lines: list[bytes] = []
+    for _number in range(6000):
+        plain = b"x" * chance.choice([0, 1, 80, 300, 5000]) + b"\n"
+        lines.append(
+            b'FATAL: bug condition "x" matched at src/a.c:%d\n' % (len(lines) + 1)
+            if not chance.randrange(60)
+            else plain
+        )
+    found = parse(lines).bug_reports
+    assert len(found) > 80
+    assert all(report.line == report.line_number for report in found)
+    assert parse(lines).lines_read == 6000
+
+
+def test_a_line_without_end_is_cut() -> None:
+    """And the lines behind it are counted on."""
+    long = b"y" * (5 << 20) + b"\n"
+    evidence = parse([TRAFFIC, long, b'FATAL: bug condition "x" matched at src/a.c:3\n', long, TRAFFIC])
+    assert [report.line for report in evidence.bug_reports] == [3]
+    assert evidence.lines_read == 5
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_every_line_with_a_clue_holds_its_needle(data: st.DataObject) -> None:
+    """So that a search for needles finds all of them."""
+    clue = data.draw(st.sampled_from(CLUES))
+    line = data.draw(st.from_regex(clue.expression))
+    assert clue.needle in line
+    assert needles_in(line)
+
+
+def test_needles_are_few_enough_for_the_quick_search() -> None:
+    """The vector search of ahocorasick_rs takes 64 patterns (aho-corasick's packed::Searcher); more are ten times slower."""
+    assert len(NEEDLES) <= 64
 
 
 @pytest.mark.parametrize("head", [b"\x7fELF" + b"\0" * 60, b"\x28\xb5\x2f\xfdabc", b"\x1f\x8b\x08", bytes(range(256))])
