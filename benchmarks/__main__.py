@@ -16,6 +16,7 @@ from pathlib import Path
 import forensics
 from benchmarks.contestants import BARE_GDB, COLD, GDB, OURS, cache, contestants_for, find_drgn
 from benchmarks.further_cores import further_cores
+from benchmarks.long_log import long_log
 from benchmarks.machine import machine_line
 from benchmarks.sparse_core import append_segment
 from benchmarks.store import building
@@ -65,6 +66,9 @@ def sections(subjects: list[Subject], scratch: Path, drgn: Path | None, rounds: 
             yield ["**Further cores of a known build, in one process**", "", *more]
     yield ["**The command itself**", "", *floor(rounds)]
     yield ["**A core of 8 GB (a hole for the most part)**", "", *sparse(subjects[0], scratch, drgn)]
+    found = long_log(scratch, rounds)
+    if found:
+        yield ["**An incident at the end of 2 GiB of traffic log**", "", *found]
     yield ["**Imports of a warm triage** (milliseconds, under -X importtime)", "", *imports(subjects[-1], scratch)]
 
 
