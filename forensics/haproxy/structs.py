@@ -9,12 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.elf.module import Module
 from forensics.memory.process import Memory
 from forensics.symbols.layout import OF_THIS_BUILD, Field, Layout
 from forensics.unwind.backtrace import Process
+
+if TYPE_CHECKING:
+    from forensics.haproxy.fitting import Fit
+    from forensics.symbols.kept import KeptLayouts
 
 #: Longest string read through a pointer, in bytes.
 _LONGEST = 1024
@@ -25,10 +30,14 @@ NO_SYMBOLS = "the debug symbols of this build"
 
 
 class TypedMemory:
-    """The memory of one process, read by HAProxy's own types."""
+    """The memory of one process, read by HAProxy's own types: those of the build, else ones kept for its release.
 
-    def __init__(self, process: Process) -> None:
+    With ``kept`` it is read by these, believed or not: so they are checked.
+    """
+
+    def __init__(self, process: Process, kept: KeptLayouts | None = None) -> None:
         self.process = process
+        self._kept = kept
         self.memory: Memory = process.core.memory
         self._layouts: dict[str, Layout | Absence] = {}
         self._names: dict[int, str] = {}
@@ -50,10 +59,22 @@ class TypedMemory:
         return found
 
     def _find_layout(self, name: str) -> Layout | Absence:
+        if self._kept is not None:
+            return self._kept.struct(name)
         if isinstance(self.module, Absence):
             return self.module
-        found = self.process.symbols(self.module).struct(name)
-        return found if isinstance(found, Layout) else Absence(found.subject, found.reason, NO_SYMBOLS)
+        symbols = self.process.symbols(self.module)
+        found = symbols.struct(name)
+        if isinstance(found, Layout) or symbols.declares_types:
+            return found if isinstance(found, Layout) else Absence(found.subject, found.reason, NO_SYMBOLS)
+        return self.fit.layout(name) if self.fit else Absence(f"struct {name}", self.fit.reason, NO_SYMBOLS)
+
+    @cached_property
+    def fit(self) -> Fit | Absence:
+        """The layouts that are kept for builds like this one, for want of its debug information."""
+        from forensics.haproxy.fitting import find_fit
+
+        return find_fit(self.process)
 
     def has_struct(self, name: str) -> bool:
         """Whether the layout of ``struct name`` is known."""
@@ -63,7 +84,10 @@ class TypedMemory:
         """The names of ``enum name`` by value, {} where they are not known."""
         if isinstance(self.module, Absence):
             return {}
-        found = self.process.symbols(self.module).enumeration(name)
+        symbols = self.process.symbols(self.module)
+        found = symbols.enumeration(name)
+        if not found and not symbols.declares_types:
+            found = self.fit.enumeration(name) if self.fit else self.fit
         return {} if isinstance(found, Absence) else found
 
     def at(self, name: str, address: int) -> Struct | Absence:

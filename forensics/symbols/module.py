@@ -259,6 +259,14 @@ class ModuleSymbols:
             del kept[name]  # a record of another shape is as good as none
         return Absence(f"struct {name}", "this build's debug information does not declare it")
 
+    @property
+    def declares_types(self) -> bool:
+        """Whether this build's debug information is at hand, or what was read in it before."""
+        pack = self.files.pack
+        if self.records.records("structs") or (pack is not None and pack.structs):
+            return True
+        return not isinstance(self.structures, Absence)
+
     def _find_structs(self, name: str) -> dict[str, Any] | Absence:
         """The structure and its nameless inner ones as JSON keeps them; {} where there is none of that name."""
         pack = self.files.pack
