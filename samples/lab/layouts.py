@@ -32,7 +32,8 @@ FOLDER = CHECKOUT / "forensics/layouts"
 #: Builds without further options, one for each processor that is asked for.
 PLAIN = (("haproxy-2.2",), ("haproxy-2.6", "haproxy-2.6-arm64"), ("haproxy-3.0", "haproxy-3.0-arm64"))
 
-_FEATURES = re.compile(rb"[-+]51DEGREES [-+\w ]+")
+#: ``build_features``: +NAME or -NAME, one after the other.
+_FEATURES = re.compile(rb"[-+][0-9A-Z_]{2,24}(?: [-+][0-9A-Z_]{2,24}){9,}")
 
 
 def packaged(tools: Path) -> tuple[tuple[Variant, ...], ...]:
@@ -101,9 +102,15 @@ def taken(executables: Iterable[Path], origin: str) -> dict[str, Any]:
 
 
 def added(options: argparse.Namespace) -> dict[str, Any]:
-    """What is kept of a release whose structures were declared in a program of our own."""
+    """What is kept of a release whose structures were declared in a program of our own.
+
+    Members whose names begin with ``_`` stand for bytes that nobody knows, and are left out.
+    """
     head = {"release": options.release, "machines": options.machines, "features": sorted(options.features)}
-    return head | {"origin": options.origin, "partial": sorted(options.partial)} | declared(options.add)
+    found = declared(options.add)
+    for name, fields in found["structs"].items():
+        found["structs"][name] = {called: field for called, field in fields.items() if not called.startswith("_")}
+    return head | {"origin": options.origin, "partial": sorted(options.partial)} | found
 
 
 def written(kept: list[dict[str, Any]]) -> None:
