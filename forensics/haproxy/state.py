@@ -6,7 +6,8 @@ from functools import cached_property
 
 from forensics.absence import Absence
 from forensics.haproxy.release import Release, find_release
-from forensics.haproxy.structs import TypedMemory
+from forensics.haproxy.structs import NO_SYMBOLS, TypedMemory
+from forensics.symbols.layout import OF_THIS_BUILD
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
 
@@ -35,3 +36,11 @@ class State:
     def release(self) -> Release | Absence:
         """Which HAProxy it was."""
         return find_release(self.process)
+
+    def assumptions(self) -> tuple[Absence, ...]:
+        """What was taken for true so far without this build's own word: asked after reading."""
+        fit = self.space.fit if self.space.trust != OF_THIS_BUILD else None
+        if not fit:
+            return ()
+        reason = f"{fit.layouts.source}, {len(fit.proven)} of them checked in memory, stands for this build's own"
+        return (Absence("layouts of structures", reason, NO_SYMBOLS),)

@@ -67,7 +67,8 @@ class TypedMemory:
         found = symbols.struct(name)
         if isinstance(found, Layout) or symbols.declares_types:
             return found if isinstance(found, Layout) else Absence(found.subject, found.reason, NO_SYMBOLS)
-        return self.fit.layout(name) if self.fit else Absence(f"struct {name}", self.fit.reason, NO_SYMBOLS)
+        fit = self.fit
+        return Absence(f"struct {name}", fit.reason, NO_SYMBOLS) if isinstance(fit, Absence) else fit.layout(name)
 
     @cached_property
     def fit(self) -> Fit | Absence:
@@ -86,8 +87,8 @@ class TypedMemory:
             return {}
         symbols = self.process.symbols(self.module)
         found = symbols.enumeration(name)
-        if not found and not symbols.declares_types:
-            found = self.fit.enumeration(name) if self.fit else self.fit
+        if isinstance(found, Absence) and not symbols.declares_types and not isinstance(self.fit, Absence):
+            found = self.fit.enumeration(name)
         return {} if isinstance(found, Absence) else found
 
     def at(self, name: str, address: int) -> Struct | Absence:

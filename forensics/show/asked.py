@@ -38,7 +38,9 @@ def ask(path: str, what: str, question: Question, places: Places) -> Answer:
     state.process.save()
     if isinstance(found, Absence):
         raise NotInCore(f"`{path}` does not tell: {found.subject}: {found.reason}", found.remedy)
-    return found
+    from forensics.show.answer import Answer
+
+    return Answer(found.lines, found.data, lambda: (*found.gaps(), *state.assumptions()))
 
 
 def check(what: str, question: Question) -> None:

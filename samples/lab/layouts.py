@@ -56,7 +56,8 @@ def _variant(name: str, suite: Suite, tools: Path, lua: str, *options: str, arm:
     cross = (NO_CRYPT, f"DEFINE=-I{include}/aarch64-linux-gnu") if arm else (f"DEFINE=-I{include}/x86_64-linux-gnu",)
     given = ("USE_OPENSSL=1", "USE_SLZ=1", "USE_PROMEX=1", "USE_LUA=1", f"LUA_LIB_NAME=lua{lua}")
     found = (f"LUA_INC={include}/lua{lua}", f"LUA_LIB={libraries}")
-    return Variant(name, suite=suite, compiler=CROSS if arm else "gcc", options=(*given, *found, *options, *where, *cross))
+    all_options = (*given, *found, *options, *where, *cross)
+    return Variant(name, suite=suite, compiler=CROSS if arm else "gcc", options=all_options)
 
 
 def declared(executable: Path) -> dict[str, Any]:
