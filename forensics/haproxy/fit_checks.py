@@ -28,8 +28,8 @@ _POOLS = (
     ("pool_head_sedesc", "sedesc"), ("pool_head_http_txn", "http_txn"), ("pool_head_pendconn", "pendconn"),
     ("pool_head_hlua", "hlua"), ("pool_head_appctx", "appctx"),
 )  # fmt: skip
-#: What a pool's size may exceed its structure by (bytes): rounding up to a cache line, and what -dM adds.
-_ROUNDING = 64 + 32
+#: What a pool's size exceeds its structure by is less than this (bytes): create_pool() rounds up to 32 in 2.6.
+_ROUNDING = 32
 #: The largest object of a pool that is believed (bytes).
 _LARGEST = 1 << 24
 
@@ -40,12 +40,17 @@ _LONGEST_ID = 256
 
 @record
 class Finding:
-    """What one check says of a structure. Objects in memory may be damaged, what symbol tables say is ``certain``."""
+    """What one check says of a structure.
+
+    Objects in memory may be damaged, what symbol tables say is ``certain``. ``through`` names the structure that
+    led there: if that one is refuted, the finding is worth nothing.
+    """
 
     struct: str
     fits: bool
     words: str
     certain: bool = False
+    through: str = ""
 
 
 def sizes_of_variables(space: TypedMemory) -> Iterator[Finding]:
@@ -83,7 +88,7 @@ def sizes_of_pools(space: TypedMemory) -> Iterator[Finding]:
         yield Finding("pool_head", sane, f"the pool that {variable} leads to is called {called or '?'!r}")
         if sane and layout and isinstance(size, int):
             words = f"objects of {variable} have {size} bytes, struct {name} {layout.size}"
-            yield Finding(name, layout.size <= size < layout.size + _ROUNDING, words)
+            yield Finding(name, layout.size <= size < layout.size + _ROUNDING, words, through="pool_head")
 
 
 def threads(space: TypedMemory) -> Iterator[Finding]:
@@ -152,7 +157,8 @@ def peers(space: TypedMemory) -> Iterator[Finding]:
         yield Finding("peers", _is_readable(called), f"the peers at {section.address:#x} are called {called or '?'!r}")
         for peer in _followed(section, "remote", "peer"):
             called = peer.text("id", _LONGEST_ID)
-            yield Finding("peer", _is_readable(called), f"the peer at {peer.address:#x} is called {called or '?'!r}")
+            words = f"the peer at {peer.address:#x} is called {called or '?'!r}"
+            yield Finding("peer", _is_readable(called), words, through="peers")
 
 
 def descriptors(space: TypedMemory) -> Iterator[Finding]:
@@ -176,7 +182,8 @@ def streams(space: TypedMemory) -> Iterator[Finding]:
             session = stream.follow("sess", "session")
             if session and known:
                 fits = session.number("fe") in known
-                yield Finding("session", fits, f"the session at {session.address:#x} has {'a' if fits else 'no'} proxy")
+                words = f"the session at {session.address:#x} has {'a' if fits else 'no'} proxy"
+                yield Finding("session", fits, words, through="stream")
 
 
 def _own_task(owner: Struct, member: str) -> Iterator[Finding]:
@@ -189,14 +196,18 @@ def _own_task(owner: Struct, member: str) -> Iterator[Finding]:
     yield Finding(name, fits, f"the task of the {name} at {owner.address:#x} has {'it' if fits else 'something else'}")
     if fits and task:
         handler = task.number("process")
-        yield Finding("task", isinstance(handler, int) and owner.space.is_code(handler), "a task's handler is code")
+        is_code = isinstance(handler, int) and owner.space.is_code(handler)
+        yield Finding(
+            "task", is_code, f"the handler of a {name}'s task is {'' if is_code else 'no '}code", through=name
+        )
 
 
 def _servers(proxy: Struct) -> Iterator[Finding]:
     for server in _followed(proxy, "srv", "server"):
         called = server.text("id", _LONGEST_ID)
         fits = _is_readable(called) and server.number("proxy") == proxy.address
-        yield Finding("server", fits, f"the server at {server.address:#x} has {'its' if fits else 'no'} proxy")
+        words = f"the server at {server.address:#x} has {'its' if fits else 'no'} proxy"
+        yield Finding("server", fits, words, through="proxy")
 
 
 def _listeners(proxy: Struct) -> Iterator[Finding]:
@@ -205,8 +216,8 @@ def _listeners(proxy: Struct) -> Iterator[Finding]:
         settings = listener.follow("bind_conf", "bind_conf")
         fits = settings.number("frontend") == proxy.address if settings else False
         words = f"the settings of the listener at {listener.address:#x} lead to {'its' if fits else 'no'} proxy"
-        yield Finding("listener", fits, words)
-        yield Finding("bind_conf", fits, words)
+        yield Finding("listener", fits, words, through="proxy")
+        yield Finding("bind_conf", fits, words, through="proxy")
 
 
 def _chain(space: TypedMemory, variable: str, name: str) -> Iterator[Struct]:

@@ -96,13 +96,24 @@ def _sized(space: TypedMemory, variable: str) -> int:
 def held_against(process: Process, kept: KeptLayouts) -> Fit:
     """What all checks say of ``kept``."""
     space = TypedMemory(process, kept)
-    found: dict[str, list[Finding]] = {}
-    for check in CHECKS:
-        for finding in check(space):
-            found.setdefault(finding.struct, []).append(finding)
-    refuted = {name: words for name, words in ((name, _refutation(ones)) for name, ones in found.items()) if words}
-    proven = {name: ones[0].words for name, ones in found.items() if name not in refuted}
+    findings = [finding for check in CHECKS for finding in check(space)]
+    refuted: dict[str, str] = {}
+    while True:
+        # What was reached through a structure that does not fit says nothing: without it, the rest is judged again.
+        judged = _refuted([one for one in findings if one.through not in refuted])
+        if judged.keys() <= refuted.keys():
+            break
+        refuted |= judged
+    proven = {one.struct: one.words for one in reversed(findings) if not {one.struct, one.through} & refuted.keys()}
     return Fit(kept, proven, refuted)
+
+
+def _refuted(findings: list[Finding]) -> dict[str, str]:
+    """What is refuted, each with the reason."""
+    found: dict[str, list[Finding]] = {}
+    for finding in findings:
+        found.setdefault(finding.struct, []).append(finding)
+    return {name: words for name, ones in found.items() if (words := _refutation(ones))}
 
 
 def _refutation(findings: list[Finding]) -> str:

@@ -24,13 +24,19 @@ from forensics.symbols.kept import DECIDING, features_in
 from forensics.symbols.needed import ENUMERATIONS, STRUCTURES, UNITS
 from samples.lab.build import Variant, build
 from samples.lab.builds import BUILDS, CROSS, NO_CRYPT
-from samples.lab.packages import BOOKWORM, TRIXIE, Suite
+from samples.lab.packages import BOOKWORM, BOOKWORM_ARM64, TRIXIE, Suite, download
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 FOLDER = CHECKOUT / "forensics/layouts"
 
 #: Builds without further options, one for each processor that is asked for.
 PLAIN = (("haproxy-2.2",), ("haproxy-2.6", "haproxy-2.6-arm64"), ("haproxy-3.0", "haproxy-3.0-arm64"))
+
+#: What builds with the packages' options are linked with, for each architecture.
+TOOLS = {
+    "amd64": (BOOKWORM, ("liblua5.3-dev", "liblua5.4-dev")),
+    "arm64": (BOOKWORM_ARM64, ("liblua5.3-dev", "liblua5.4-dev", "libssl-dev", "libssl3")),
+}
 
 #: ``build_features``: +NAME or -NAME, one after the other.
 _FEATURES = re.compile(rb"[-+][0-9A-Z_]{2,24}(?: [-+][0-9A-Z_]{2,24}){9,}")
@@ -39,8 +45,7 @@ _FEATURES = re.compile(rb"[-+][0-9A-Z_]{2,24}(?: [-+][0-9A-Z_]{2,24}){9,}")
 def packaged(tools: Path) -> tuple[tuple[Variant, ...], ...]:
     """Builds with the options of Debian's packages that change structures (`haproxy -vv` of the packages).
 
-    ``tools`` holds what Debian's liblua5.x-dev and libssl-dev of each architecture unpack to, in ``amd64`` and
-    ``arm64``.
+    ``tools`` holds what the packages of ``TOOLS`` unpack to, in ``amd64`` and ``arm64``.
     """
     quic = ("USE_QUIC=1", "USE_QUIC_OPENSSL_COMPAT=1")
     return (
@@ -166,11 +171,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def from_builds(lab: Path, builds: Path) -> list[dict[str, Any]]:
-    """What the builds of the lab say, made where they are missing."""
+    """What the builds of the lab say, made where they are missing.
+
+    ``builds`` is a lab for those with packages' options; it may share ``apt`` and ``sources`` with the other.
+    """
     found = []
     for names in PLAIN:
         paths = [build(lab, BUILDS[name]).executable for name in names]
         found.append(taken(paths, f"DWARF of Debian's source of {release_of(paths[0].parent / 'src')}, no options"))
+    for architecture, (suite, packages) in TOOLS.items():
+        download(lab, suite, packages, builds / "tools" / architecture)
     for variants in packaged(builds / "tools"):
         paths = [build(builds, variant).executable for variant in variants]
         source = f"DWARF of Debian's source of {release_of(paths[0].parent / 'src')}"

@@ -187,6 +187,21 @@ def sysroot(lab: Path, suite: Suite) -> Path:
     return root
 
 
+def download(lab: Path, suite: Suite, packages: tuple[str, ...], folder: Path) -> Path:
+    """Some packages of ``suite`` unpacked in ``folder`` (once), without what they depend on."""
+    if folder.exists():
+        return folder
+    config = area(lab, suite)
+    debs = config.parent / "debs"
+    debs.mkdir(exist_ok=True)
+    _run(["apt-get", "download", *packages], config, debs)
+    folder.mkdir(parents=True)
+    for name in packages:
+        for deb in debs.glob(f"{name}_*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(deb), str(folder)], check=True, timeout=120)
+    return folder
+
+
 def source(lab: Path, suite: Suite, package: str = "haproxy") -> Path:
     """The upstream tarball of the source package of ``suite``, downloaded.
 
