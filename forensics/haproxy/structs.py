@@ -197,7 +197,7 @@ class Struct:
         while True:
             field = layout.fields.get(name)
             if field is None:
-                return Absence(f"{layout.name}.{name}", f"struct {layout.name} of this build has no such member")
+                return Absence(f"{layout.name}.{name}", _no_member(layout))
             if not rest:
                 return field if not offset else _moved(field, offset)
             inner = self.space.layout(field.target) if field.kind in ("struct", "union") else None
@@ -280,6 +280,13 @@ class Struct:
         if not target:
             return Absence(f"{self.layout.name}.{path}", "the pointer is NULL")
         return self.space.at(struct or field.target, target)
+
+
+def _no_member(layout: Layout) -> str:
+    """Why a member is missing: what is kept for a release may not have all."""
+    if layout.trust == OF_THIS_BUILD:
+        return f"struct {layout.name} of this build has no such member"
+    return f"struct {layout.name} has no such member in the {layout.source}"
 
 
 def _moved(field: Field, offset: int) -> Field:

@@ -140,8 +140,8 @@ def file_of(one: dict[str, Any]) -> str:
 
 
 def steady(kept: list[dict[str, Any]]) -> list[str]:
-    """The structures that every file has, and all alike."""
-    names = set.intersection(*(set(one["structs"]) for one in kept))
+    """The structures that every file has, and all alike; none of those within others that have no name."""
+    names = {name for name in set.intersection(*(set(one["structs"]) for one in kept)) if "." not in name}
     return sorted(name for name in names if len({json.dumps(one["structs"][name]) for one in kept}) == 1)
 
 
