@@ -110,12 +110,13 @@ def taken(executables: Iterable[Path], origin: str) -> dict[str, Any]:
 def added(options: argparse.Namespace) -> dict[str, Any]:
     """What is kept of a release whose structures were declared in a program of our own.
 
-    Members whose names begin with ``_`` stand for bytes that nobody knows, and are left out.
+    Members whose names begin with one ``_`` stand for bytes that nobody knows, and are left out.
     """
     head = {"release": options.release, "machines": options.machines, "features": sorted(options.features)}
     found = declared(options.add)
     for name, fields in found["structs"].items():
-        found["structs"][name] = {called: field for called, field in fields.items() if not called.startswith("_")}
+        known = {called: field for called, field in fields.items() if called[:1] != "_" or called[:2] == "__"}
+        found["structs"][name] = known
     return head | {"origin": options.origin, "partial": sorted(options.partial)} | found
 
 
