@@ -42,8 +42,8 @@ _LONGEST_ID = 256
 class Finding:
     """What one check says of a structure.
 
-    Objects in memory may be damaged, what symbol tables say is ``certain``. ``through`` names the structure that
-    led there: if that one is refuted, the finding is worth nothing.
+    Objects in memory may be damaged, sizes in symbol tables and pools are ``certain``. ``through`` names the
+    structure that led there: if that one is refuted, the finding is worth nothing.
     """
 
     struct: str
@@ -88,7 +88,8 @@ def sizes_of_pools(space: TypedMemory) -> Iterator[Finding]:
         yield Finding("pool_head", sane, f"the pool that {variable} leads to is called {called or '?'!r}")
         if sane and layout and isinstance(size, int):
             words = f"objects of {variable} have {size} bytes, struct {name} {layout.size}"
-            yield Finding(name, layout.size <= size < layout.size + _ROUNDING, words, through="pool_head")
+            fits = layout.size <= size < layout.size + _ROUNDING
+            yield Finding(name, fits, words, certain=True, through="pool_head")
 
 
 def threads(space: TypedMemory) -> Iterator[Finding]:
@@ -104,10 +105,9 @@ def threads(space: TypedMemory) -> Iterator[Finding]:
     there = len(space.process.core.threads)
     sane = 0 < number <= 4096
     yield Finding("global", sane, f"global.nbthread is {number}, and the core has {there} threads")
-    own = [one.number("tid") for one in space.array("ha_thread_info", "thread_info", min(number if sane else 0, _FEW))]
-    if own:
-        words = f"ha_thread_info[].tid are {', '.join(map(str, own[:4]))}"
-        yield Finding("thread_info", own == list(range(len(own))), words)
+    for index, own in enumerate(space.array("ha_thread_info", "thread_info", min(number if sane else 0, _FEW))):
+        words = f"ha_thread_info[{index}].tid is {own.number('tid')}"
+        yield Finding("thread_info", own.number("tid") == index, words)
 
 
 def lists_of_threads(space: TypedMemory) -> Iterator[Finding]:
@@ -167,10 +167,12 @@ def descriptors(space: TypedMemory) -> Iterator[Finding]:
     if not isinstance(first, int) or not first or isinstance(layout, Absence):
         return
     entries = [space.at("fdtab", first + index * layout.size) for index in range(_FEW)]
-    handlers = [entry.number("iocb") for entry in entries if entry and entry.number("owner")]
-    if handlers:
-        right = sum(isinstance(one, int) and space.is_code(one) for one in handlers)
-        yield Finding("fdtab", right == len(handlers), f"{right} of {len(handlers)} handlers of descriptors are code")
+    for entry in entries:
+        if entry and entry.number("owner"):
+            handler = entry.number("iocb")
+            fits = isinstance(handler, int) and space.is_code(handler)
+            words = f"what handles the descriptor at {entry.address:#x} is {'' if fits else 'no '}code"
+            yield Finding("fdtab", fits, words)
 
 
 def streams(space: TypedMemory) -> Iterator[Finding]:

@@ -22,23 +22,31 @@ _VARIABLES = {
     "LUA": "hlua_init_functions", "MEMORY_PROFILING": "memprof_stats", "OPENSSL": "global_ssl", "QUIC": "quic_versions",
 }  # fmt: skip
 
+#: So many times more structures must fit than do not.
+_FEW = 4
+
 
 @record
 class Fit:
     """Kept layouts and what memory says of them, each by the structure's name.
 
     Where the layouts are those of a neighbour of the release, or where memory refutes some, only those are given
-    that are proven, or alike in all releases that are kept.
+    that are proven, or alike in all releases that are kept. ``contradicted`` says that a size is wrong.
     """
 
     layouts: KeptLayouts
     proven: Mapping[str, str]
     refuted: Mapping[str, str]
+    contradicted: bool = False
 
     @property
     def trusted(self) -> bool:
-        """Whether what could not be checked is believed, too."""
-        return self.layouts.exact and bool(self.proven) and not self.refuted
+        """Whether what could not be checked is believed, too.
+
+        Objects that look wrong may be what the process died of; they are few then.
+        """
+        few = _FEW * len(self.refuted) <= len(self.proven)
+        return self.layouts.exact and bool(self.proven) and not self.contradicted and few
 
     def layout(self, name: str) -> Layout | Absence:
         """The layout of ``struct name``, if there is reason to believe it."""
@@ -105,7 +113,8 @@ def held_against(process: Process, kept: KeptLayouts) -> Fit:
             break
         refuted |= judged
     proven = {one.struct: one.words for one in reversed(findings) if not {one.struct, one.through} & refuted.keys()}
-    return Fit(kept, proven, refuted)
+    contradicted = any(one.certain and not one.fits and one.through not in refuted for one in findings)
+    return Fit(kept, proven, refuted, contradicted)
 
 
 def _refuted(findings: list[Finding]) -> dict[str, str]:

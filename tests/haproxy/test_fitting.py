@@ -234,6 +234,24 @@ def test_a_member_at_another_place_refutes_the_structure() -> None:
     assert "the proxy at 0x" in fit.refuted["proxy"]
 
 
+def test_one_damaged_object_is_no_proof_against_a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process may have died of it. What was damaged is not believed, the rest is."""
+    process = sample("requeue-forced-2.6.12")
+    memory = process.core.memory
+    table, read = TypedMemory(process).word("stktables_list"), memory.read
+
+    def damaged(address: int, size: int, *, alone: bool = False) -> bytes | Absence:
+        found = read(address, size, alone=alone)
+        return found if address != table or isinstance(found, Absence) else b"A" * 8 + found[8:]
+
+    monkeypatch.setattr(memory, "read", damaged)
+    fit = TypedMemory(process).fit
+    assert isinstance(fit, Fit)
+    assert set(fit.refuted) <= {"stktable"}
+    assert (fit.trusted, fit.contradicted) == (True, False)
+    assert isinstance(fit.layout("hlua"), Layout)
+
+
 def fit_as(monkeypatch: pytest.MonkeyPatch, name: str, version: str) -> Fit:
     """What is chosen for a sample if it says that it is ``version``."""
     monkeypatch.setattr(fitting, "find_release", lambda _process: Release(version, "", 0, "a test"))
