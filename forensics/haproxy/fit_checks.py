@@ -43,7 +43,8 @@ class Finding:
     """What one check says of a structure.
 
     Objects in memory may be damaged, sizes in symbol tables and pools are ``certain``. ``through`` names the
-    structure that led there: if that one is refuted, the finding is worth nothing.
+    structure that led there: if that one is refuted, the finding is worth nothing. What is ``weak`` may fit by
+    chance: a name that can be read, an address of code.
     """
 
     struct: str
@@ -51,6 +52,7 @@ class Finding:
     words: str
     certain: bool = False
     through: str = ""
+    weak: bool = False
 
 
 def sizes_of_variables(space: TypedMemory) -> Iterator[Finding]:
@@ -85,7 +87,8 @@ def sizes_of_pools(space: TypedMemory) -> Iterator[Finding]:
             continue
         size, called = pool.number("size"), pool.text("name", 16)
         sane = bool(_is_readable(called)) and isinstance(size, int) and 0 < size <= _LARGEST
-        yield Finding("pool_head", sane, f"the pool that {variable} leads to is called {called or '?'!r}")
+        words = f"the pool that {variable} leads to is called {called or '?'!r}"
+        yield Finding("pool_head", sane, words, weak=True)
         if sane and layout and isinstance(size, int):
             words = f"objects of {variable} have {size} bytes, struct {name} {layout.size}"
             fits = layout.size <= size < layout.size + _ROUNDING
@@ -104,7 +107,7 @@ def threads(space: TypedMemory) -> Iterator[Finding]:
         return
     there = len(space.process.core.threads)
     sane = 0 < number <= 4096
-    yield Finding("global", sane, f"global.nbthread is {number}, and the core has {there} threads")
+    yield Finding("global", sane, f"global.nbthread is {number}, and the core has {there} threads", weak=True)
     for index, own in enumerate(space.array("ha_thread_info", "thread_info", min(number if sane else 0, _FEW))):
         words = f"ha_thread_info[{index}].tid is {own.number('tid')}"
         yield Finding("thread_info", own.number("tid") == index, words)
@@ -136,7 +139,7 @@ def proxies(space: TypedMemory) -> Iterator[Finding]:
     """``proxies_list``: each proxy has a name that can be read, and its task has the proxy as context."""
     for proxy in _chain(space, "proxies_list", "proxy"):
         called = proxy.text("id", _LONGEST_ID)
-        yield Finding("proxy", _is_readable(called), f"the proxy at {proxy.address:#x} is called {called or '?'!r}")
+        yield _named(proxy, called)
         yield from _own_task(proxy, "task")
         yield from _servers(proxy)
         yield from _listeners(proxy)
@@ -146,7 +149,7 @@ def tables(space: TypedMemory) -> Iterator[Finding]:
     """``stktables_list``: each table has a name that can be read, and its task has the table as context."""
     for table in _chain(space, "stktables_list", "stktable"):
         called = table.text("id", _LONGEST_ID)
-        yield Finding("stktable", _is_readable(called), f"the table at {table.address:#x} is called {called or '?'!r}")
+        yield _named(table, called)
         yield from _own_task(table, "exp_task")
 
 
@@ -154,11 +157,14 @@ def peers(space: TypedMemory) -> Iterator[Finding]:
     """``cfg_peers``: each section and each peer has a name that can be read."""
     for section in _chain(space, "cfg_peers", "peers"):
         called = section.text("id", _LONGEST_ID)
-        yield Finding("peers", _is_readable(called), f"the peers at {section.address:#x} are called {called or '?'!r}")
+        yield _named(section, called)
         for peer in _followed(section, "remote", "peer"):
             called = peer.text("id", _LONGEST_ID)
-            words = f"the peer at {peer.address:#x} is called {called or '?'!r}"
-            yield Finding("peer", _is_readable(called), words, through="peers")
+            yield _named(peer, called, "peers")
+            if peer.has("peers"):
+                fits = peer.number("peers") == section.address
+                words = f"the peer at {peer.address:#x} knows {'its' if fits else 'no'} section"
+                yield Finding("peer", fits, words, through="peers")
 
 
 def descriptors(space: TypedMemory) -> Iterator[Finding]:
@@ -172,7 +178,7 @@ def descriptors(space: TypedMemory) -> Iterator[Finding]:
             handler = entry.number("iocb")
             fits = isinstance(handler, int) and space.is_code(handler)
             words = f"what handles the descriptor at {entry.address:#x} is {'' if fits else 'no '}code"
-            yield Finding("fdtab", fits, words)
+            yield Finding("fdtab", fits, words, weak=True)
 
 
 def streams(space: TypedMemory) -> Iterator[Finding]:
@@ -186,6 +192,12 @@ def streams(space: TypedMemory) -> Iterator[Finding]:
                 fits = session.number("fe") in known
                 words = f"the session at {session.address:#x} has {'a' if fits else 'no'} proxy"
                 yield Finding("session", fits, words, through="stream")
+
+
+def _named(found: Struct, called: str | Absence, through: str = "") -> Finding:
+    name = found.layout.name
+    words = f"the {name} at {found.address:#x} is called {called or '?'!r}"
+    return Finding(name, _is_readable(called), words, through=through, weak=True)
 
 
 def _own_task(owner: Struct, member: str) -> Iterator[Finding]:

@@ -31,12 +31,14 @@ class Fit:
     """Kept layouts and what memory says of them, each by the structure's name.
 
     Where the layouts are those of a neighbour of the release, or where memory refutes some, only those are given
-    that are proven, or alike in all releases that are kept. ``contradicted`` says that a size is wrong.
+    that are ``firm``, or alike in all releases that are kept: proven by what hardly fits by chance.
+    ``contradicted`` says that a size is wrong.
     """
 
     layouts: KeptLayouts
     proven: Mapping[str, str]
     refuted: Mapping[str, str]
+    firm: frozenset[str] = frozenset()
     contradicted: bool = False
 
     @property
@@ -57,7 +59,7 @@ class Fit:
         if owner in kept.varies and not kept.same_options:
             # Padding hides a member more or less: a size that fits is no proof here.
             return Absence(subject, f"the {kept.source} is that of a build with other options", NO_SYMBOLS)
-        if not (self.trusted or owner in self.proven or owner in kept.steady):
+        if not (self.trusted or owner in self.firm or owner in kept.steady):
             why = "something else in them does not fit" if self.refuted else "nothing in memory proves it"
             return Absence(subject, f"the {kept.source} is not believed: {why}", NO_SYMBOLS)
         return kept.struct(name)
@@ -112,9 +114,11 @@ def held_against(process: Process, kept: KeptLayouts) -> Fit:
         if judged.keys() <= refuted.keys():
             break
         refuted |= judged
-    proven = {one.struct: one.words for one in reversed(findings) if not {one.struct, one.through} & refuted.keys()}
-    contradicted = any(one.certain and not one.fits and one.through not in refuted for one in findings)
-    return Fit(kept, proven, refuted, contradicted)
+    sound = [one for one in findings if one.through not in refuted]
+    fitting = [one for one in sound if one.fits and one.struct not in refuted]
+    proven = {one.struct: one.words for one in reversed(fitting)}
+    firm = frozenset(one.struct for one in fitting if not one.weak)
+    return Fit(kept, proven, refuted, firm, any(one.certain and not one.fits for one in sound))
 
 
 def _refuted(findings: list[Finding]) -> dict[str, str]:
