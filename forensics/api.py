@@ -13,6 +13,7 @@ from forensics.errors import EmptyInput, ForeignCore, InputError
 from forensics.evidence.collect import Bound, collect
 from forensics.evidence.fact import Crash, Fact
 from forensics.evidence.from_core import COLLECTORS, CoreWitness, examine
+from forensics.evidence.from_tables import TABLE_COLLECTORS
 from forensics.haproxy.identity import is_haproxy, program_of
 from forensics.intake import Taken, check, take, text_stream
 from forensics.matching.knowledge import load_knowledge
@@ -101,7 +102,8 @@ def _witnesses(
             if one.kind == "core":
                 witness = _open_core(one.path, _places(taken, options.places))
                 gaps += witness.process.core.gaps
-                bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
+                collectors = (*COLLECTORS, *TABLE_COLLECTORS)
+                bound += [(collector.__name__, partial(collector, witness)) for collector in collectors]
             elif one.kind in ("log", "journal"):
                 bound.append((f"log {one.path}", partial(_collect_text, one.path)))
             elif one.kind == "config":

@@ -117,6 +117,92 @@ CATALOGUE: tuple[FactKind, ...] = (
         "the `debug dev` command that made the crash on purpose",
         f"{_CORE}, or {_LOG}",
     ),
+    # The task that __task_queue() was given, and the stick-table that it belongs to (evidence/from_tables.py).
+    FactKind(
+        "task.expire",
+        "date of the task that was queued",
+        "int",
+        "`expire` of the task that __task_queue() was given, a tick; 0 for none",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "task.process",
+        "function of the task that was queued",
+        "str",
+        "`process` of the task that __task_queue() was given",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "task.caller",
+        "who woke or queued the task last",
+        "str",
+        "`caller` of the task that __task_queue() was given, as `function (file:line)`",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "task.in_wait_queue",
+        "the task is in a queue of timers",
+        "bool",
+        "whether the task that __task_queue() was given hangs in a tree of timers",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "task.owner_table",
+        "table whose expiration task was queued",
+        "str",
+        "name of the stick-table that has the queued task as `exp_task`, empty where none has",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "table.lock_state",
+        "lock of that table",
+        "str",
+        "what the word of that table's `lock` said at death: `free`, `read`, `seek` (also a spin lock) or `write`",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "requeue.window",
+        "table's lock while its task was queued",
+        "str",
+        "`unlocked` if the crashed thread did not hold the table's lock while it queued the table's task, as in GH-2508;"
+        " `locked` if it did, as since the fix",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "stktable.peers",
+        "stick-tables with peers",
+        "bool",
+        "whether a peers section is attached to a stick-table in memory",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "lock.table",
+        "table whose lock is waited for",
+        "str",
+        "name of the stick-table whose lock the crashed thread waits for",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "lock.member",
+        "lock that is waited for",
+        "str",
+        "member of struct stktable that is the lock which the crashed thread waits for",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "lock.state",
+        "state of that lock",
+        "str",
+        "what the word of that lock said at death: `read`, `seek` (also a spin lock) or `write`",
+        _SYMBOLS,
+    ),
+    FactKind(
+        "lock.table_peers",
+        "peers are attached to that table",
+        "bool",
+        "whether a peers section is attached to the stick-table whose lock the crashed thread waits for",
+        _SYMBOLS,
+    ),
 )
 
 #: The catalogue by name.

@@ -8,13 +8,11 @@ from forensics.absence import Absence
 from forensics.evidence.fact import Fact
 from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
-from forensics.haproxy.layout import is_sharded, stktable_layout
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release, find_release
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record
 from forensics.source import Source
-from forensics.symbols.layout import Layout
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
 
@@ -138,15 +136,6 @@ def _functions(stacks: tuple[ThreadStack, ...]) -> tuple[str, ...]:
     return tuple(sorted(names - {SIGNAL_HANDLER}))
 
 
-def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
-    """Whether the build's stick-tables are sharded."""
-    layout = stktable_layout(witness.process)
-    # Without debug symbols nothing is missed until a signature asks for it.
-    if isinstance(layout, Layout):
-        source = Source(witness.path, f"members of struct stktable ({layout.size} bytes) in the build's DWARF")
-        yield Fact("stktable.sharded", is_sharded(layout), source)
-
-
 def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """Whether peers are configured."""
     peers = peers_configured(witness.process)
@@ -156,4 +145,4 @@ def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
 
 
 #: All of them, in the order of the report.
-COLLECTORS: tuple[Collector, ...] = (collect_process, collect_crash, collect_stacks, collect_layout, collect_peers)
+COLLECTORS: tuple[Collector, ...] = (collect_process, collect_crash, collect_stacks, collect_peers)

@@ -1,0 +1,121 @@
+"""Facts that stick-tables and the task of their expiration tell: what proves, or refutes, the crashes known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from forensics.absence import Absence
+from forensics.evidence.fact import Fact
+from forensics.evidence.from_core import Collector, CoreWitness
+from forensics.haproxy.death import culprit_frames
+from forensics.haproxy.queued_task import QueuedTask, find_queued_task
+from forensics.haproxy.stick_table import StickTable, is_sharded, looks_right, read_tables
+from forensics.haproxy.structs import TypedMemory
+from forensics.haproxy.table_locks import awaited_lock, owner_of, requeue_window
+from forensics.names import plain_name
+from forensics.source import Source
+from forensics.symbols.layout import OF_THIS_BUILD, Layout
+from forensics.unwind.frame import Frame
+
+#: Functions that make stick-tables worth reading: they stand near the top of the stack of a crash in them.
+_TABLE_CODE = ("stktable_", "__stktable_", "process_table", "peer_", "__task_queue")
+_NEAR = 6
+
+
+def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """Whether the build's stick-tables are sharded."""
+    layout = TypedMemory(witness.process).layout("stktable")
+    # Without debug symbols nothing is missed until a signature asks for it; and what holds for the release says
+    # nothing of a patched build.
+    if isinstance(layout, Layout) and layout.trust == OF_THIS_BUILD:
+        source = Source(witness.path, f"members of struct stktable ({layout.size} bytes) in the build's DWARF")
+        yield Fact("stktable.sharded", is_sharded(layout), source)
+
+
+def collect_tables(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """The task that was queued, the table that it belongs to, the lock that is waited for."""
+    frames = culprit_frames(witness.crashed) if witness.crashed.crashed else ()
+    if not _in_tables(frames):
+        return
+    space = TypedMemory(witness.process)
+    tables = read_tables(space)
+    known = tables if isinstance(tables, tuple) else ()
+    if known:
+        yield Fact("stktable.peers", any(one.peers for one in known), _at(witness, "stktables_list"), known[0].trust)
+    yield from _task(witness, space, frames, known, tables)
+    yield from _lock(witness, frames, known)
+
+
+def _in_tables(frames: Sequence[Frame]) -> bool:
+    return any(frame.function and plain_name(frame.function).startswith(_TABLE_CODE) for frame in frames[:_NEAR])
+
+
+def _at(witness: CoreWitness, what: str, address: int | None = None) -> Source:
+    return Source(witness.path, what, address=address, thread=witness.crashed.lwp)
+
+
+def _task(
+    witness: CoreWitness,
+    space: TypedMemory,
+    frames: Sequence[Frame],
+    known: Sequence[StickTable],
+    tables: object,
+) -> Iterator[Fact | Absence]:
+    """What was to be queued, and whose it is."""
+    task = find_queued_task(space, witness.crashed, frames)
+    if isinstance(task, Absence):
+        return
+    where = _at(witness, f"struct task, from {task.how}", task.address)
+    yield Fact("task.expire", task.expire, where, task.trust)
+    yield Fact("task.in_wait_queue", task.in_wait_queue, where, task.trust)
+    if task.process:
+        yield Fact("task.process", task.process, where, task.trust)
+    if task.caller:
+        yield Fact("task.caller", task.caller, where, task.trust)
+    if isinstance(tables, Absence):
+        yield Absence("task.owner_table", tables.reason, tables.remedy)
+        return
+    yield from _owner(witness, task, known)
+
+
+def _owner(witness: CoreWitness, task: QueuedTask, known: Sequence[StickTable]) -> Iterator[Fact | Absence]:
+    table = owner_of(task, known)
+    if table is None:
+        yield Fact("task.owner_table", "", _at(witness, "no table of stktables_list has it as exp_task"), task.trust)
+        return
+    yield Fact("task.owner_table", table.id, _at(witness, "exp_task of struct stktable", table.address), table.trust)
+    lock = table.lock("lock")
+    if isinstance(lock, Absence):
+        yield lock
+        return
+    if not looks_right(table):
+        reason = "the layout that is known for this release does not fit: the build was patched"
+        yield Absence("requeue.window", reason, "the debug symbols of this build")
+        return
+    where = _at(witness, f"lock of table {table.id}: {lock.word.word:#x}, {lock.word.words}", lock.address)
+    yield Fact("table.lock_state", lock.word.state, where, table.trust)
+    window = requeue_window(table, witness.stacks[1:])
+    if isinstance(window, Absence):
+        yield window
+    else:
+        yield Fact("requeue.window", window, where, "derived" if table.trust == OF_THIS_BUILD else table.trust)
+
+
+def _lock(witness: CoreWitness, frames: Sequence[Frame], known: Sequence[StickTable]) -> Iterator[Fact | Absence]:
+    """The lock that the crashed thread waits for."""
+    awaited = awaited_lock(frames, known, witness.process.architecture.names)
+    if isinstance(awaited, Absence):
+        return
+    table, lock = awaited.table, awaited.lock
+    offset = lock.address - table.address
+    what = f"{lock.member}, {offset:#x} bytes into table {table.id}, from {awaited.how}"
+    where = _at(witness, f"{what}: {lock.word.word:#x}, {lock.word.words}", lock.address)
+    yield Fact("lock.table", table.id, where, table.trust)
+    yield Fact("lock.member", lock.member, where, table.trust)
+    yield Fact("lock.state", lock.word.state, where, table.trust)
+    peers = _at(witness, f"peers.p of table {table.id}: {table.peers or 'NULL'}", table.address)
+    yield Fact("lock.table_peers", bool(table.peers), peers, table.trust)
+
+
+#: All of them, in the order of the report.
+TABLE_COLLECTORS: tuple[Collector, ...] = (collect_layout, collect_tables)
