@@ -121,7 +121,7 @@ def test_a_log_of_the_sharded_build_asks_for_the_debug_symbols() -> None:
     facts: Facts = {"stack": waiting, "crash.kind": "watchdog", "peers.in_use": True}
     verdict = judge(SHARDING, crash({**facts, "process.version": "2.9.6-9eafce5"}))
     assert verdict.outcome == "possible"
-    assert [each.subject for each in verdict.missing] == ["stktable.sharded"]
+    assert [each.subject for each in verdict.missing] == ["stktable.sharded", "lock.table", "lock.table_peers"]
     assert "debug symbols" in verdict.missing[0].remedy
 
 
