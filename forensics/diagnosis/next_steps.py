@@ -39,6 +39,10 @@ _CORE = (
 )
 
 _HUNG = "Pass in the whole panic dump, all threads: the thread that panics is often the victim of another one"
+_UNTRUE = (
+    "Find out how this executable was built (`haproxy -vv`, the package's patches): it lacks the fix that its version "
+    "should have; install an official build"
+)
 _CORRUPTED = "The code that crashed is the victim: run with `-dMtag,integrity` to catch the culprit next time"
 
 #: What to look at when no signature explains a death of this kind.
@@ -88,6 +92,8 @@ def _cure(findings: Sequence[Finding], version: Version | Absence) -> Iterator[s
     if not _answered(findings):
         return
     best = findings[0]
+    if best.contradiction:
+        yield _UNTRUE
     upgrade = upgrade_to(version, best.fixed_in) if isinstance(version, Version) else version
     if isinstance(upgrade, Upgrade):
         yield from _install(upgrade, best.fixed_in)

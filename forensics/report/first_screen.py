@@ -108,7 +108,9 @@ def _how_sure(report: Report, width: int) -> Iterator[Line]:
     best = report.findings[0]
     yield from heading("how sure", width)
     yield from wrapped(f"{best.verdict}: {how_sure(best)}", width, "plain", "  ")
-    if best.affected is False:
+    if best.contradiction:
+        yield from wrapped(f"contradiction: {best.contradiction}", width, "warning", "  ! ")
+    elif best.affected is False:
         text = f"{report.process.version or 'this release'} is not among the releases known to be affected"
         yield from wrapped(text, width, "warning", "  ! ")
     told = " ".join(report.next_steps)

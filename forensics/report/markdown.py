@@ -75,6 +75,8 @@ def _explained(finding: Finding) -> Iterator[str]:
     surer = f"Surer with: {prose(wanted)}" if wanted else ""
     if sure or surer:
         yield from ("", " ".join(part for part in (f"How sure: {sure}." if sure else "", surer) if part))
+    if finding.contradiction:
+        yield from ("", f"Contradiction: {prose(finding.contradiction)}")
     if finding.fixed_in:
         yield from ("", f"Fixed in: {', '.join(map(code, finding.fixed_in))}")
     if finding.references:

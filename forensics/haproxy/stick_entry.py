@@ -1,0 +1,207 @@
+"""Entries of stick-tables: ``struct stksess``, with the key behind it and the data before it (stick_table-t.h)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+
+from forensics.absence import Absence
+from forensics.haproxy.stick_data import DICT, DataType, value_of
+from forensics.haproxy.stick_table import StickTable
+from forensics.haproxy.structs import TypedMemory
+from forensics.haproxy.walks import MOST, Broken, Walk
+from forensics.memory.process import Memory
+from forensics.record import record
+
+#: struct eb_node (ebtree.h): branches b[2], node_p, leaf_p, then bit and pfx.
+_NODE = struct.Struct("<QQQQ")
+#: Branches that wait while a tree is walked: as deep as the tree is.
+_DEEPEST = 20_000
+#: Longest key that is read, in bytes; configurations have some hundred at most.
+_LONGEST_KEY = 1 << 14
+
+
+@record
+class Entry:
+    """One entry. ``expires_in`` is in milliseconds (0: due or never), ``use`` counts references.
+
+    ``key`` is in the form of `show table`; ``shard`` is that of its peers (2.7), None where the build has none.
+    ``values`` are those of the table's types of data, one for each element.
+    """
+
+    address: int
+    key: str
+    use: int
+    expires_in: int
+    shard: int | None
+    values: tuple[tuple[str, str], ...]
+
+
+class Entries:
+    """The entries of one table, in the order of HAProxy: tree by tree, each by key."""
+
+    def __init__(self, space: TypedMemory, table: StickTable, now_ms: int) -> None:
+        self.walk = Walk()
+        self._space = space
+        self._table = table
+        self._now_ms = now_ms
+        self.missing = self._measure()
+
+    def _measure(self) -> Absence | None:
+        """Where the members lie; why not, if the layouts do not say."""
+        layout = self._space.layout("stksess")
+        node = self._space.layout("ebmb_node")
+        if isinstance(layout, Absence):
+            return layout
+        if isinstance(node, Absence):
+            return node
+        needed = [layout.fields.get(name) for name in ("key", "expire", "ref_cnt")]
+        key = node.fields.get("key")
+        if None in needed or key is None:
+            return Absence("entries", "struct stksess of this build has other members")
+        fields = layout.fields
+        self._node = fields["key"].offset
+        self._key = fields["key"].offset + key.offset
+        self._expire, self._count = fields["expire"].offset, fields["ref_cnt"].offset
+        self._shard = fields.get("shard")
+        return None
+
+    def addresses(self) -> Iterator[int]:
+        """The address of each ``struct stksess``."""
+        if self.missing is not None:
+            return
+        for root in self._table.roots:
+            for leaf in iter_leaves(self._space.memory, root, self.walk):
+                yield leaf - self._node
+
+    def count(self) -> int:
+        """The number of entries, by walking to each of them."""
+        return sum(1 for _address in self.addresses())
+
+    def read(self, address: int) -> Entry | Absence:
+        """The entry at ``address``."""
+        table, memory = self._table, self._space.memory
+        before = min(max(table.data_size + 7 & ~7, 0), _LONGEST_KEY)
+        size = min(max(table.key_size, 0), _LONGEST_KEY)
+        data = memory.read(address - before, before + self._key + size)
+        if isinstance(data, Absence):
+            return Absence(f"entry at {address:#x}", data.reason, data.remedy)
+        entry = data[before:]
+        count = int.from_bytes(entry[self._count : self._count + 4], "little")
+        expire = int.from_bytes(entry[self._expire : self._expire + 4], "little")
+        values = tuple(self._values(data, before))
+        return Entry(
+            address=address,
+            key=key_text(table.type, entry[self._key : self._key + size]),
+            use=count,
+            expires_in=remaining(self._now_ms, expire),
+            shard=self._shard_of(entry),
+            values=values,
+        )
+
+    def _shard_of(self, entry: bytes) -> int | None:
+        if self._shard is None:
+            return None
+        place = self._shard.offset
+        return int.from_bytes(entry[place : place + self._shard.size], "little", signed=self._shard.kind == "int")
+
+    def _values(self, data: bytes, before: int) -> Iterator[tuple[str, str]]:
+        for one in self._table.data:
+            start = before + one.offset
+            stored = data[start : start + one.size] if start >= 0 else b""
+            if len(stored) < one.size:
+                continue
+            for element in range(one.elements):
+                yield one.label(element), self._shown(stored, one, element)
+
+    def _shown(self, stored: bytes, one: DataType, element: int) -> str:
+        value = value_of(stored, one, element, self._now_ms)
+        return self._dictionary(value) if one.kind == DICT else str(value)
+
+    def _dictionary(self, address: int) -> str:
+        """The text of a ``struct dict_entry`` (dict-t.h), `-` for none."""
+        if not address:
+            return "-"
+        entry = self._space.at("dict_entry", address)
+        text = entry if isinstance(entry, Absence) else entry.number("value.key")
+        found = text if isinstance(text, Absence) else self._space.text(text, 256)
+        return found if isinstance(found, str) else f"{address:#x}"
+
+
+def iter_leaves(memory: Memory, root: int, walk: Walk, most: int = MOST) -> Iterator[int]:
+    """As ``walks.iter_tree`` does, for trees of a million leaves: addresses of leaves in the order of their keys.
+
+    Most leaves are nodes as well, further up. Such a leaf's link is kept from the visit of the node, so that the
+    entry is read once; and only it is read, not what lies around.
+    """
+    top = memory.word(root)
+    if isinstance(top, Absence):
+        walk.broken = walk.broken or Broken(root, 0, "the root of the tree is not in the core")
+        return
+    read, unpack = memory.read, _NODE.unpack
+    pending = [(top, root)] if top else []
+    links: dict[int, int] = {}
+    while pending:
+        branch, parent = pending.pop()
+        address = branch & ~1
+        link = links.pop(address, None) if not branch & 1 else None
+        if link is None:
+            data = read(address, 32, alone=True) if address and not address & 7 else None
+            if data is None or isinstance(data, Absence):
+                reason = "leads to memory that is not in the core" if data is not None else "is no address of a node"
+                walk.broken = walk.broken or Broken(parent & ~1, branch, f"the branch {reason}")
+                continue
+            left, right, node_parent, link = unpack(data)
+            if branch & 1:
+                if node_parent != parent or len(pending) > _DEEPEST:
+                    walk.broken = walk.broken or _wrong(address, node_parent, parent)
+                    continue
+                links[address] = link
+                pending += ((right, address | 1), (left, address))
+                continue
+        if link != parent:
+            walk.broken = walk.broken or _wrong(address, link, parent)
+        elif walk.visited >= most:
+            walk.cut = True
+            return
+        else:
+            walk.visited += 1
+            yield address
+
+
+def _wrong(address: int, found: int, parent: int) -> Broken:
+    side = "right" if parent & 1 else "left"
+    return Broken(address, found, f"the node hangs on the {side} of {parent & ~1:#x}, but its link says otherwise")
+
+
+def remaining(now_ms: int, tick: int) -> int:
+    """Milliseconds until ``tick``, 0 for what is due or never is (tick_remain(), ticks.h)."""
+    if not tick:
+        return 0
+    left = (tick - now_ms) & 0xFFFFFFFF
+    return 0 if left >> 31 else left
+
+
+def key_text(kind: str, data: bytes) -> str:
+    """A key as `show table` prints it: addresses in network order, integers in that of the machine."""
+    if kind == "ip" and len(data) >= 4:
+        return socket.inet_ntop(socket.AF_INET, data[:4])
+    if kind == "ipv6" and len(data) >= 16:
+        return socket.inet_ntop(socket.AF_INET6, data[:16])
+    if kind == "integer" and len(data) >= 4:
+        return str(int.from_bytes(data[:4], "little"))
+    if kind == "string":
+        return "".join(map(_escaped, data.split(b"\0", 1)[0]))
+    return data.hex().upper()
+
+
+def _escaped(byte: int) -> str:
+    """As dump_text() of tools.c writes it: blanks and signs of its own with a backslash, other bytes in hex."""
+    character = chr(byte)
+    named = {9: "\\t", 10: "\\n", 13: "\\r", 27: "\\e"}.get(byte)
+    if named is not None:
+        return named
+    if character in "\\ =":
+        return "\\" + character
+    return character if 32 < byte < 127 else f"\\x{byte:02X}"
