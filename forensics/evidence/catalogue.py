@@ -164,8 +164,8 @@ CATALOGUE: tuple[FactKind, ...] = (
         "requeue.window",
         "table's lock while its task was queued",
         "str",
-        "`unlocked` if the crashed thread did not hold the table's lock while it queued the table's task, as in GH-2508;"
-        " `locked` if it did, as since the fix",
+        "`unlocked` if the crashed thread did not hold the table's lock while it queued the table's task (GH-2508); "
+        "`locked` if it did, as since the fix",
         _SYMBOLS,
     ),
     FactKind(

@@ -56,7 +56,9 @@ def find_queued_task(space: TypedMemory, stack: ThreadStack, frames: Sequence[Fr
             return task
     if found:
         return next(iter(found.values()))
-    return Absence("task that was queued", "no register of its frame leads to a task", "the debug symbols of this build")
+    return Absence(
+        "task that was queued", "no register of its frame leads to a task", "the debug symbols of this build"
+    )
 
 
 def _is_queuing(frames: Sequence[Frame]) -> bool:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.haproxy.stick_data import DICT, DataType, value_of
 from forensics.haproxy.stick_table import StickTable
 from forensics.haproxy.structs import TypedMemory
-from forensics.haproxy.walks import MOST, Broken, Walk
-from forensics.memory.process import Memory
+from forensics.haproxy.walks import Walk, iter_tree
 from forensics.record import record
 
-#: struct eb_node (ebtree.h): branches b[2], node_p, leaf_p, then bit and pfx.
-_NODE = struct.Struct("<QQQQ")
-#: Branches that wait while a tree is walked: as deep as the tree is.
-_DEEPEST = 20_000
+#: Entries from which on reading them one by one is cheaper than reading what lies around them as well.
+_MANY = 50_000
 #: Longest key that is read, in bytes; configurations have some hundred at most.
 _LONGEST_KEY = 1 << 14
 
@@ -27,7 +23,8 @@ class Entry:
     """One entry. ``expires_in`` is in milliseconds (0: due or never), ``use`` counts references.
 
     ``key`` is in the form of `show table`; ``shard`` is that of its peers (2.7), None where the build has none.
-    ``values`` are those of the table's types of data, one for each element.
+    ``values`` are those of the table's types of data, one for each element: its name, the value, and whether it may
+    be a secret (names of servers).
     """
 
     address: int
@@ -35,7 +32,7 @@ class Entry:
     use: int
     expires_in: int
     shard: int | None
-    values: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, str, bool], ...]
 
 
 class Entries:
@@ -71,8 +68,9 @@ class Entries:
         """The address of each ``struct stksess``."""
         if self.missing is not None:
             return
+        alone = self._table.used > _MANY
         for root in self._table.roots:
-            for leaf in iter_leaves(self._space.memory, root, self.walk):
+            for leaf in iter_tree(self._space.memory, root, self.walk, alone=alone):
                 yield leaf - self._node
 
     def count(self) -> int:
@@ -106,14 +104,14 @@ class Entries:
         place = self._shard.offset
         return int.from_bytes(entry[place : place + self._shard.size], "little", signed=self._shard.kind == "int")
 
-    def _values(self, data: bytes, before: int) -> Iterator[tuple[str, str]]:
+    def _values(self, data: bytes, before: int) -> Iterator[tuple[str, str, bool]]:
         for one in self._table.data:
             start = before + one.offset
             stored = data[start : start + one.size] if start >= 0 else b""
             if len(stored) < one.size:
                 continue
             for element in range(one.elements):
-                yield one.label(element), self._shown(stored, one, element)
+                yield one.label(element), self._shown(stored, one, element), one.kind == DICT
 
     def _shown(self, stored: bytes, one: DataType, element: int) -> str:
         value = value_of(stored, one, element, self._now_ms)
@@ -127,52 +125,6 @@ class Entries:
         text = entry if isinstance(entry, Absence) else entry.number("value.key")
         found = text if isinstance(text, Absence) else self._space.text(text, 256)
         return found if isinstance(found, str) else f"{address:#x}"
-
-
-def iter_leaves(memory: Memory, root: int, walk: Walk, most: int = MOST) -> Iterator[int]:
-    """As ``walks.iter_tree`` does, for trees of a million leaves: addresses of leaves in the order of their keys.
-
-    Most leaves are nodes as well, further up. Such a leaf's link is kept from the visit of the node, so that the
-    entry is read once; and only it is read, not what lies around.
-    """
-    top = memory.word(root)
-    if isinstance(top, Absence):
-        walk.broken = walk.broken or Broken(root, 0, "the root of the tree is not in the core")
-        return
-    read, unpack = memory.read, _NODE.unpack
-    pending = [(top, root)] if top else []
-    links: dict[int, int] = {}
-    while pending:
-        branch, parent = pending.pop()
-        address = branch & ~1
-        link = links.pop(address, None) if not branch & 1 else None
-        if link is None:
-            data = read(address, 32, alone=True) if address and not address & 7 else None
-            if data is None or isinstance(data, Absence):
-                reason = "leads to memory that is not in the core" if data is not None else "is no address of a node"
-                walk.broken = walk.broken or Broken(parent & ~1, branch, f"the branch {reason}")
-                continue
-            left, right, node_parent, link = unpack(data)
-            if branch & 1:
-                if node_parent != parent or len(pending) > _DEEPEST:
-                    walk.broken = walk.broken or _wrong(address, node_parent, parent)
-                    continue
-                links[address] = link
-                pending += ((right, address | 1), (left, address))
-                continue
-        if link != parent:
-            walk.broken = walk.broken or _wrong(address, link, parent)
-        elif walk.visited >= most:
-            walk.cut = True
-            return
-        else:
-            walk.visited += 1
-            yield address
-
-
-def _wrong(address: int, found: int, parent: int) -> Broken:
-    side = "right" if parent & 1 else "left"
-    return Broken(address, found, f"the node hangs on the {side} of {parent & ~1:#x}, but its link says otherwise")
 
 
 def remaining(now_ms: int, tick: int) -> int:

@@ -17,5 +17,7 @@ class What:
 
 
 WHATS: dict[str, What] = {
+    "peers": What("Peers sections, each peer's state and the tables that it shares.", "[SECTION]"),
+    "table": What("Stick-tables; with a name the entries of that one (--limit, --offset).", "[NAME]"),
     "libs": What("The executable and the libraries with their addresses."),
 }

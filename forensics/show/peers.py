@@ -1,0 +1,218 @@
+"""`show peers`: sections, peers, and the tables that they share (peers_dump_head(), peers_dump_peer(), peers.c)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from forensics.absence import Absence
+from forensics.haproxy.peer_session import PeerSession, peer_address, read_session
+from forensics.haproxy.peers import Peer, PeersSection, SharedTable, number, read_peers
+from forensics.haproxy.state import State
+from forensics.haproxy.structs import Struct
+from forensics.haproxy.ticks import read_now_ms
+from forensics.haproxy.walks import Walk
+from forensics.report.scrub import scrub_text
+from forensics.show.answer import Answer, Question
+
+#: PEER_SESS_SC_* (peers.c): what a session ended in, or where it is.
+_STATUS = {
+    100: "CONN", 110: "HSHK", 200: "ESTA", 300: "RETR", 501: "PROT", 502: "VERS", 503: "NAME", 504: "UNKN",
+}  # fmt: skip
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+#: Members of struct peer that count, in the order of the command; `coll` since 2.3.
+_COUNTERS = ("confirm", "tx_hbt", "rx_hbt", "no_hbt", "new_conn", "proto_err", "coll")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def answer(state: State, question: Question) -> Answer | Absence:
+    """All sections, or the one that is named."""
+    walks: list[Walk] = []
+    sections = read_peers(state.space, walks)
+    if isinstance(sections, Absence):
+        return sections
+    if question.arguments:
+        sections = tuple(one for one in sections if one.id == question.arguments[0])
+        if not sections:
+            return Absence(f"peers section {question.arguments[0]}", "there is no such section")
+    now = read_now_ms(state.space)
+    writer = _Writer(now if isinstance(now, int) else 0, scrub=question.scrub)
+    broken = tuple(_broken(walk) for walk in walks if walk.broken is not None)
+    clock = () if isinstance(now, int) else (now,)
+    return Answer(
+        lambda: writer.lines(sections), lambda: [writer.plain(one) for one in sections], lambda: (*broken, *clock)
+    )
+
+
+def _broken(walk: Walk) -> Absence:
+    found = walk.broken
+    assert found is not None  # only such walks come here
+    return Absence("what stands behind a broken link", f"at {found.address:#x}: {found.reason}")
+
+
+class _Writer:
+    """The text of the command, at the date ``now`` (ticks); ``scrub`` hides addresses."""
+
+    def __init__(self, now: int, *, scrub: bool) -> None:
+        self._now = now
+        self._scrub = scrub
+
+    def lines(self, sections: Sequence[PeersSection]) -> Iterator[str]:
+        """Sections with a blank line between them."""
+        for place, section in enumerate(sections):
+            if place:
+                yield ""
+            yield self._head(section)
+            for peer in section.peers:
+                yield from self._peer(peer)
+
+    def _head(self, section: PeersSection) -> str:
+        one = section.struct
+        changed = time.gmtime(number(one, "last_change") % (1 << 36))
+        date = (
+            f"{changed.tm_mday:02d}/{_MONTHS[changed.tm_mon - 1]}/{changed.tm_year:04d}:{time.strftime('%T', changed)}"
+        )
+        task = one.follow("sync_task", "task")
+        # `state` until 2.3.
+        member = one.first("disabled", "state")
+        disabled = f"{member}={number(one, member)}" if isinstance(member, str) else "disabled=0"
+        return (
+            f"{section.address:#x}: [{date}] id={section.id} {disabled} flags={number(one, 'flags'):#x}"
+            f" resync_timeout={self._until(number(one, 'resync_timeout'))}"
+            f" task_calls={number(task, 'calls') if isinstance(task, Struct) else 0}"
+        )
+
+    def _peer(self, peer: Peer) -> Iterator[str]:
+        one = peer.struct
+        session = read_session(one.space, one)
+        yield self._first(peer) + ("" if one.has("last_hdshk") else self._timers(one))
+        if one.has("last_hdshk"):  # 2.4
+            yield f"        {self._timers(one).lstrip()}"
+        yield from self._session(one, session)
+        for name, address in (("remote_table", peer.remote_table), ("last_local_table", peer.last_local_table)):
+            yield from _chosen(name, address, peer)
+        if peer.tables:
+            yield "        shared tables:"
+        for table in peer.tables:
+            yield from _shared(table)
+            yield '        Dictionary cache not dumped (use "show peers dict")'
+
+    def _first(self, peer: Peer) -> str:
+        one = peer.struct
+        host, port = peer_address(one.space, one)
+        states = "".join(
+            f" {shown}={_state_name(one, member)}"
+            for shown, member in (("app_state", "appstate"), ("learn_state", "learnstate"))
+            if one.has(member)
+        )
+        handshake = number(one, "last_hdshk")
+        since = human_time(_signed(self._now - handshake)) if handshake else "<NEVER>"
+        return (
+            f"  {peer.address:#x}: id={peer.id}({'local' if peer.local else 'remote'},"
+            f"{'active' if number(one, 'appctx') else 'inactive'}) addr={self._address(host)}:{port}{states}"
+            f" last_status={_STATUS.get(number(one, 'statuscode'), 'NONE')}"
+            + (f" last_hdshk={since}" if one.has("last_hdshk") else "")
+        )
+
+    def _timers(self, one: Struct) -> str:
+        shown = f" reconnect={self._until(number(one, 'reconnect'))}"
+        if one.has("last_hdshk"):
+            shown += f" heartbeat={self._until(number(one, 'heartbeat'))}"
+        return shown + "".join(f" {name}={number(one, name)}" for name in _COUNTERS if one.has(name))
+
+    def _session(self, one: Struct, session: PeerSession | Absence) -> Iterator[str]:
+        flags = f"        flags={number(one, 'flags'):#x}"
+        if isinstance(session, Absence):
+            yield flags
+            return
+        state = f" state={session.state}" if session.state else ""
+        calls = f"st0={session.st0} st1={session.st1} task_calls={session.calls}"
+        yield f"{flags} appctx:{session.address:#x} {calls}{state}"
+        if session.transport:
+            ends = "".join(
+                f" {name}={self._address(host)}:{port}"
+                for name, (host, port) in (("src", session.source), ("addr", session.destination))
+                if host
+            )
+            yield f"        xprt={session.transport}{ends}"
+
+    def _address(self, host: str) -> str:
+        return scrub_text(host) if self._scrub else host
+
+    def _until(self, tick: int) -> str:
+        """A tick as the command shows it: how long until then."""
+        if not tick:
+            return "<NEVER>"
+        left = _signed(tick - self._now)
+        return "<PAST>" if left <= 0 else human_time(left)
+
+    def plain(self, section: PeersSection) -> dict[str, object]:
+        """A section for JSON."""
+        return {
+            "name": section.id, "address": section.address, "source": f"{section.file}:{section.line}",
+            "flags": f"{number(section.struct, 'flags'):#x}",
+            "resync_timeout": self._until(number(section.struct, "resync_timeout")),
+            "peers": [self._plain_peer(one) for one in section.peers],
+        }  # fmt: skip
+
+    def _plain_peer(self, peer: Peer) -> dict[str, object]:
+        one = peer.struct
+        host, port = peer_address(one.space, one)
+        return {
+            "name": peer.id, "address": peer.address, "local": peer.local, "active": number(one, "appctx") != 0,
+            "host": self._address(host), "port": port, "flags": f"{number(one, 'flags'):#x}",
+            "status": _STATUS.get(number(one, "statuscode"), "NONE"),
+            "app_state": _state_name(one, "appstate"), "learn_state": _state_name(one, "learnstate"),
+            "reconnect": self._until(number(one, "reconnect")), "heartbeat": self._until(number(one, "heartbeat")),
+            "counters": {name: number(one, name) for name in _COUNTERS if one.has(name)},
+            "tables": [{"name": table.table, "address": table.address} | table.numbers for table in peer.tables],
+        }  # fmt: skip
+
+
+def _state_name(one: Struct, member: str) -> str:
+    """The name of an enumeration's value, without the prefix; "" where the build has no such member (until 2.9)."""
+    if not one.has(member):
+        return ""
+    names = one.space.enumeration("peer_app_state" if member == "appstate" else "peer_learn_state")
+    return names.get(number(one, member), "UNKNOWN").split("_ST_", 1)[-1]
+
+
+def _chosen(name: str, address: int, peer: Peer) -> Iterator[str]:
+    table = next((one for one in peer.tables if one.address == address), None)
+    if table is not None:
+        ids = f"local_id={table.numbers.get('local_id', 0)} remote_id={table.numbers.get('remote_id', 0)}"
+        yield f"        {name}:{address:#x} id={table.table} {ids}"
+
+
+def _shared(shared: SharedTable) -> Iterator[str]:
+    told = shared.numbers.get
+    yield (
+        f"          {shared.address:#x} local_id={told('local_id', 0)} remote_id={told('remote_id', 0)}"
+        f" flags={told('flags', 0) & 0xFFFFFFFF:#x} remote_data={told('remote_data', 0):#x}"
+    )
+    names = ("last_acked", "last_pushed", "last_get", "teaching_origin", "update")
+    yield "              " + " ".join(f"{name}={told(name)}" for name in names if name in shared.numbers)
+    # `refcnt` was `syncing` until 2.3; the counters of updates went one by one (3.3, 3.4).
+    members = ("update", "localupdate", "commitupdate", "refcnt", "syncing")
+    table = "".join(f" {name}={shared.table_numbers[name]}" for name in members if name in shared.table_numbers)
+    yield f"              table:{shared.table_address:#x} id={shared.table}{table}"
+
+
+def human_time(milliseconds: int) -> str:
+    """A duration in two numbers at most: ``1d2h``, ``59m59s``, ``0s``; ``?`` for what is negative (tools.c)."""
+    if milliseconds < 0:
+        return "?"
+    seconds, shown, left = milliseconds // 1000, "", 2
+    for unit, letter in _UNITS:
+        count = seconds // unit
+        seconds %= unit
+        if count and left:
+            shown += f"{count}{letter}"
+            left -= 1
+    return shown or "0s"
+
+
+def _signed(ticks: int) -> int:
+    """A difference of two ticks, which are 32 bits wide and wrap."""
+    ticks &= 0xFFFFFFFF
+    return ticks - (1 << 32) if ticks >> 31 else ticks
