@@ -78,7 +78,7 @@ def _stream(side: Struct) -> Struct | Absence:
         return layout
     if side.layout.name == "stream_interface":
         member = layout.fields.get("si")
-        index = 1 if number(side, "flags") & 1 << 2 else 0  # SI_FL_ISBACK (stream_interface-t.h)
+        index = 1 if number(side, "flags") & 0x10 else 0  # SI_FL_ISBACK (stream_interface-t.h)
         if member is None:
             return _none()
         return space.at("stream", side.address - member.offset - index * member.size)

@@ -95,7 +95,8 @@ class _Writer:
             yield "        shared tables:"
         for table in peer.tables:
             yield from _shared(table)
-            yield '        Dictionary cache not dumped (use "show peers dict")'
+            if one.has("last_hdshk"):  # what 2.2 shows of dictionaries unasked is left out
+                yield '        Dictionary cache not dumped (use "show peers dict")'
 
     def _first(self, peer: Peer) -> str:
         one = peer.struct
