@@ -17,6 +17,7 @@ from forensics.haproxy.release import Release
 from forensics.intake import Taken
 from forensics.matching.verdict import Verdict
 from forensics.report import document
+from forensics.report.tables_state import tables_state
 from forensics.report.words import plural
 from forensics.unwind.backtrace import Process
 from forensics.unwind.frame import Frame
@@ -151,13 +152,15 @@ def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
 
 
 def _state(witness: CoreWitness | None) -> dict[str, object]:
-    """What the process's own structures say beside the crash: which of its checks matched before."""
+    """What the process's own structures say beside the crash: checks that matched before, stick-tables, peers."""
     state: dict[str, object] = {}
     if witness is not None and isinstance(witness.counters, Counters) and witness.counters.hits:
         hits = sorted(witness.counters.hits, key=lambda one: (one.kind == "glitch", -one.count))
         state["checks"] = [_check(one) for one in hits]
     if witness is not None and witness.death.candidates:
         state["candidate assertions"] = list(witness.death.candidates)
+    if witness is not None:
+        state |= tables_state(witness.process)
     return state
 
 

@@ -20,6 +20,8 @@ from forensics.unwind.frame import Frame
 #: Functions that make stick-tables worth reading: they stand near the top of the stack of a crash in them.
 _TABLE_CODE = ("stktable_", "__stktable_", "process_table", "peer_", "__task_queue")
 _NEAR = 6
+#: Tables that are looked through for the one of the crash.
+_MOST_TABLES = 2_000
 
 
 def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
@@ -38,7 +40,7 @@ def collect_tables(witness: CoreWitness) -> Iterator[Fact | Absence]:
     if not _in_tables(frames):
         return
     space = TypedMemory(witness.process)
-    tables = read_tables(space)
+    tables = read_tables(space, most=_MOST_TABLES)
     known = tables if isinstance(tables, tuple) else ()
     if known:
         yield Fact("stktable.peers", any(one.peers for one in known), _at(witness, "stktables_list"), known[0].trust)

@@ -11,8 +11,8 @@ from forensics.haproxy.walks import Walk, iter_chain
 from forensics.record import record
 from forensics.unwind.backtrace import Process
 
-#: Sections, peers of a section, and tables of a peer that are read.
-_MOST = 4096
+#: Sections, peers and shared tables that are read, all together: damaged chains could lead to the same ones again.
+MOST_STRUCTURES = 100_000
 
 
 @record
@@ -67,53 +67,68 @@ def peers_configured(process: Process) -> tuple[bool, int] | Absence:
     return word if isinstance(word, Absence) else (word != 0, module.base + address)
 
 
-def read_peers(space: TypedMemory, walks: list[Walk] | None = None) -> tuple[PeersSection, ...] | Absence:
-    """All sections, in the order of ``cfg_peers``; ``walks`` gets how each list was walked."""
+def read_peers(
+    space: TypedMemory, walks: list[Walk] | None = None, most: int = MOST_STRUCTURES
+) -> tuple[PeersSection, ...] | Absence:
+    """All sections, in the order of ``cfg_peers``; ``walks`` gets how each list was walked.
+
+    ``most`` bounds the structures that are read: sections, peers and what each has of a table.
+    """
     first = space.word("cfg_peers")
     if isinstance(first, Absence):
         return first
     if isinstance(layout := space.layout("peers"), Absence):
         return layout
-    kept = [] if walks is None else walks
-    return tuple(_section(space, one, kept) for one in _chain(space, "peers", first, kept))
+    reader = _Reader(space, [] if walks is None else walks, most)
+    return tuple(reader.section(one) for one in reader.chain("peers", first))
 
 
-def _chain(space: TypedMemory, name: str, first: int, walks: list[Walk]) -> Iterator[Struct]:
-    """Structures that are chained by their member ``next``."""
-    layout = space.layout(name)
-    following = None if isinstance(layout, Absence) else layout.fields.get("next")
-    if following is None:
-        return
-    walk = Walk()
-    walks.append(walk)
-    for address in iter_chain(space.memory, first, following.offset, walk, _MOST):
-        found = space.at(name, address)
-        if isinstance(found, Struct):
-            yield found
+class _Reader:
+    """Reads chains of structures, at most ``left`` of them."""
 
+    def __init__(self, space: TypedMemory, walks: list[Walk], left: int) -> None:
+        self._space = space
+        self._walks = walks
+        self._left = left
 
-def _section(space: TypedMemory, peers: Struct, walks: list[Walk]) -> PeersSection:
-    first = peers.number("remote")
-    return PeersSection(
-        struct=peers,
-        address=peers.address,
-        id=_text(peers, "id"),
-        file=_text(peers, "conf.file"),
-        line=number(peers, "conf.line"),
-        peers=tuple(_peer(space, one, walks) for one in _chain(space, "peer", first or 0, walks)),
-    )
+    def chain(self, name: str, first: int) -> Iterator[Struct]:
+        """Structures that are chained by their member ``next``."""
+        layout = self._space.layout(name)
+        following = None if isinstance(layout, Absence) else layout.fields.get("next")
+        if following is None:
+            return
+        walk = Walk()
+        self._walks.append(walk)
+        for address in iter_chain(self._space.memory, first, following.offset, walk, MOST_STRUCTURES):
+            self._left -= 1
+            found = self._space.at(name, address) if self._left >= 0 else None
+            if isinstance(found, Struct):
+                yield found
+            elif found is None:
+                walk.cut = True
+                return
 
+    def section(self, peers: Struct) -> PeersSection:
+        """One section with its peers."""
+        return PeersSection(
+            struct=peers,
+            address=peers.address,
+            id=_text(peers, "id"),
+            file=_text(peers, "conf.file"),
+            line=number(peers, "conf.line"),
+            peers=tuple(self._peer(one) for one in self.chain("peer", number(peers, "remote"))),
+        )
 
-def _peer(space: TypedMemory, peer: Struct, walks: list[Walk]) -> Peer:
-    return Peer(
-        struct=peer,
-        address=peer.address,
-        id=_text(peer, "id"),
-        local=bool(number(peer, "local")),
-        remote_table=number(peer, "remote_table"),
-        last_local_table=number(peer, "last_local_table"),
-        tables=tuple(_shared(one) for one in _chain(space, "shared_table", number(peer, "tables"), walks)),
-    )
+    def _peer(self, peer: Struct) -> Peer:
+        return Peer(
+            struct=peer,
+            address=peer.address,
+            id=_text(peer, "id"),
+            local=bool(number(peer, "local")),
+            remote_table=number(peer, "remote_table"),
+            last_local_table=number(peer, "last_local_table"),
+            tables=tuple(_shared(one) for one in self.chain("shared_table", number(peer, "tables"))),
+        )
 
 
 def _shared(shared: Struct) -> SharedTable:

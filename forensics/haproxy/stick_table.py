@@ -89,8 +89,10 @@ def _array_of(layout: Layout) -> str:
     return next((name for name in ("buckets", "shards") if name in layout.fields), "")
 
 
-def read_tables(space: TypedMemory, walk: Walk | None = None) -> tuple[StickTable, ...] | Absence:
-    """All tables, in the order of the list; ``walk`` tells where a broken link ended it."""
+def read_tables(
+    space: TypedMemory, walk: Walk | None = None, most: int = MOST_TABLES
+) -> tuple[StickTable, ...] | Absence:
+    """The first ``most`` tables, in the order of the list; ``walk`` tells where a broken link ended it."""
     layout, first = space.layout("stktable"), space.word("stktables_list")
     if isinstance(first, Absence):
         return first
@@ -99,7 +101,7 @@ def read_tables(space: TypedMemory, walk: Walk | None = None) -> tuple[StickTabl
     following = layout.fields.get("next")
     if following is None:
         return Absence("stktable.next", "struct stktable of this build has no such member")
-    chain = iter_chain(space.memory, first, following.offset, walk or Walk(), MOST_TABLES)
+    chain = iter_chain(space.memory, first, following.offset, walk or Walk(), most)
     found = (space.at("stktable", address) for address in chain)
     return tuple(_read_table(space, one) for one in found if isinstance(one, Struct))
 

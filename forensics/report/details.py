@@ -144,9 +144,29 @@ def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
         if name == "checks" and isinstance(value, list | tuple):
             yield from _checks(value, width)
             continue
+        if name == "stick_tables" and isinstance(value, list | tuple):
+            yield from _tables(value, width)
+            continue
         counted = isinstance(value, list | tuple | Mapping)
         shown = plural(len(value), "entry").replace("entrys", "entries") if counted else str(value)  # type: ignore[arg-type]
         yield Line("plain", f"  {clipped(f'{name}: {shown}', width - 2)}")
+
+
+def _tables(rows: Sequence[object], width: int) -> Iterator[Line]:
+    """A line for each table, and its locks that are held."""
+    yield Line("plain", "  stick-tables:")
+    for row in rows[:_MOST]:
+        if isinstance(row, Mapping):
+            peers = f", peers {row['peers']}" if row.get("peers") else ""
+            used = f"{row.get('used')} of {row.get('size')} entries"
+            locks = "".join(f"; {lock}" for lock in _texts(row.get("held_locks"))[:4])
+            text = f"{row.get('name')} ({row.get('source')}): {row.get('type')}, {used}{peers}{locks}"
+            yield from wrapped(one_line(text), width, "plain", "    ", "      ")
+    yield from _left_out(len(rows))
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list | tuple) else []
 
 
 def _checks(rows: Sequence[object], width: int) -> Iterator[Line]:
