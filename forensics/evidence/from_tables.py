@@ -37,15 +37,29 @@ def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
 def collect_tables(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """The task that was queued, the table that it belongs to, the lock that is waited for."""
     frames = culprit_frames(witness.crashed) if witness.crashed.crashed else ()
-    if not _in_tables(frames):
-        return
     space = TypedMemory(witness.process)
+    if not _in_tables(frames):
+        yield from _lost(witness, space)
+        return
     tables = read_tables(space, most=_MOST_TABLES)
     known = tables if isinstance(tables, tuple) else ()
     if known:
         yield Fact("stktable.peers", any(one.peers for one in known), _at(witness, "stktables_list"), known[0].trust)
     yield from _task(witness, space, frames, known, tables)
     yield from _lock(witness, frames, known)
+
+
+def _lost(witness: CoreWitness, space: TypedMemory) -> Iterator[Absence]:
+    """Where the end of a core is missing, with the stacks, and a table's lock was held."""
+    cut = witness.process.core.truncation
+    tables = read_tables(space, most=_MOST_TABLES) if cut is not None and len(witness.crashed.frames) < _NEAR else ()
+    held = [table.id for table in tables if any(not lock.word.free for lock in table.locks)] if tables else []
+    if held:
+        gaps = witness.process.core.gaps
+        remedy = next((gap.remedy for gap in gaps if gap.subject.startswith("end of")), "the complete core")
+        reason = f"a lock of table {held[0]} was held, and the stacks that say who waited are lost with the core's end"
+        for name in ("lock.table", "lock.table_peers"):
+            yield Absence(name, reason, remedy)
 
 
 def _in_tables(frames: Sequence[Frame]) -> bool:

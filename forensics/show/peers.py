@@ -31,6 +31,8 @@ def answer(state: State, question: Question) -> Answer | Absence:
     sections = read_peers(state.space, walks)
     if isinstance(sections, Absence):
         return sections
+    if not sections:
+        return Absence("peers sections", "the process has none (cfg_peers is NULL)")
     if question.arguments:
         sections = tuple(one for one in sections if one.id == question.arguments[0])
         if not sections:

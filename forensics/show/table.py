@@ -26,6 +26,8 @@ def answer(state: State, question: Question) -> Answer | Absence:
     tables = read_tables(state.space, walk)
     if isinstance(tables, Absence):
         return tables
+    if not tables and walk.broken is None:
+        return Absence("stick-tables", "the process has none (stktables_list is NULL)")
     if not question.arguments:
         some = [table for table in _page(tables, question) if table.size]
         return Answer(lambda: map(head_line, some), lambda: list(map(plain_table, some)), lambda: _broken_list(walk))
