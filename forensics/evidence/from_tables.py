@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.evidence.from_bare_tables import bare_lock_facts, bare_task_facts, bare_window
 from forensics.evidence.from_core import Collector, CoreWitness
 from forensics.haproxy.death import culprit_frames
 from forensics.haproxy.queued_task import QueuedTask, find_queued_task
@@ -46,7 +47,7 @@ def collect_tables(witness: CoreWitness) -> Iterator[Fact | Absence]:
     if known:
         yield Fact("stktable.peers", any(one.peers for one in known), _at(witness, "stktables_list"), known[0].trust)
     yield from _task(witness, space, frames, known, tables)
-    yield from _lock(witness, frames, known)
+    yield from _lock(witness, space, frames, known)
 
 
 def _lost(witness: CoreWitness, space: TypedMemory) -> Iterator[Absence]:
@@ -79,7 +80,8 @@ def _task(
 ) -> Iterator[Fact | Absence]:
     """What was to be queued, and whose it is."""
     task = find_queued_task(space, witness.crashed, frames)
-    if isinstance(task, Absence):
+    if isinstance(task, Absence) or isinstance(tables, Absence):
+        yield from bare_task_facts(witness, space, frames)
         return
     where = _at(witness, f"struct task, from {task.how}", task.address)
     yield Fact("task.expire", task.expire, where, task.trust)
@@ -88,13 +90,12 @@ def _task(
         yield Fact("task.process", task.process, where, task.trust)
     if task.caller:
         yield Fact("task.caller", task.caller, where, task.trust)
-    if isinstance(tables, Absence):
-        yield Absence("task.owner_table", tables.reason, tables.remedy)
-        return
-    yield from _owner(witness, task, known)
+    yield from _owner(witness, space, frames, task, known)
 
 
-def _owner(witness: CoreWitness, task: QueuedTask, known: Sequence[StickTable]) -> Iterator[Fact | Absence]:
+def _owner(
+    witness: CoreWitness, space: TypedMemory, frames: Sequence[Frame], task: QueuedTask, known: Sequence[StickTable]
+) -> Iterator[Fact | Absence]:
     table = owner_of(task, known)
     if table is None:
         yield Fact("task.owner_table", "", _at(witness, "no table of stktables_list has it as exp_task"), task.trust)
@@ -105,22 +106,26 @@ def _owner(witness: CoreWitness, task: QueuedTask, known: Sequence[StickTable]) 
         yield lock
         return
     if not looks_right(table):
-        reason = "the layout that is known for this release does not fit: the build was patched"
-        yield Absence("requeue.window", reason, "the debug symbols of this build")
+        # The layout that is kept for the release does not fit: the build was patched.
+        yield from bare_window(witness, space, frames, table.address)
         return
     where = _at(witness, f"lock of table {table.id}: {lock.word.word:#x}, {lock.word.words}", lock.address)
     yield Fact("table.lock_state", lock.word.state, where, table.trust)
-    window = requeue_window(table, witness.stacks[1:])
+    window = requeue_window(lock.word, witness.stacks[1:])
     if isinstance(window, Absence):
         yield window
     else:
         yield Fact("requeue.window", window, where, "derived" if table.trust == OF_THIS_BUILD else table.trust)
 
 
-def _lock(witness: CoreWitness, frames: Sequence[Frame], known: Sequence[StickTable]) -> Iterator[Fact | Absence]:
+def _lock(
+    witness: CoreWitness, space: TypedMemory, frames: Sequence[Frame], known: Sequence[StickTable]
+) -> Iterator[Fact | Absence]:
     """The lock that the crashed thread waits for."""
     awaited = awaited_lock(frames, known, witness.process.architecture.names)
     if isinstance(awaited, Absence):
+        if not known or known[0].trust != OF_THIS_BUILD:
+            yield from bare_lock_facts(witness, space, frames)
         return
     table, lock = awaited.table, awaited.lock
     offset = lock.address - table.address

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
+from forensics.haproxy.plock import LockWord
 from forensics.haproxy.queued_task import QueuedTask
 from forensics.haproxy.stick_table import StickTable, TableLock
 from forensics.names import plain_name
@@ -41,7 +42,7 @@ def awaited_lock(frames: Sequence[Frame], tables: Sequence[StickTable], names: d
     ``names`` are those of the registers.
     """
     known = {lock.address: (table, lock) for table in tables for lock in table.locks}
-    for frame in _waiting_frames(frames):
+    for frame in waiting_frames(frames):
         found = {value: number for number, value in sorted(frame.registers.items()) if value in known}
         # Nobody waits for a lock that is free.
         held = [value for value in found if not known[value][1].word.free]
@@ -52,7 +53,7 @@ def awaited_lock(frames: Sequence[Frame], tables: Sequence[StickTable], names: d
     return Absence("lock that is waited for", "no frame of the wait holds the address of a stick-table's lock")
 
 
-def _waiting_frames(frames: Sequence[Frame]) -> Iterator[Frame]:
+def waiting_frames(frames: Sequence[Frame]) -> Iterator[Frame]:
     """The frames of the wait, and the function whose code it may be inlined into; none for a thread that works."""
     physical = [frame for frame in frames if not frame.tail_call][: _FRAMES + 2]
     waits = [bool(frame.function and _WAITING.match(plain_name(frame.function))) for frame in physical]
@@ -74,18 +75,15 @@ def _is_table_code(frame: Frame) -> bool:
     return bool(frame.function) and _TABLE_CODE.match(plain_name(frame.function)) is not None
 
 
-def requeue_window(table: StickTable, others: Sequence[ThreadStack]) -> str | Absence:
-    """``unlocked`` or ``locked``: whether the crashed thread held the table's lock while it queued the table's task.
+def requeue_window(word: LockWord, others: Sequence[ThreadStack]) -> str | Absence:
+    """``unlocked`` or ``locked``: whether the crashed thread held a table's lock (``word``) while it queued its task.
 
     Since the fix of GH-2508 (5fc1afb341be: 2.9.7, 3.0-dev7) the lock is held for writing then (as a spin lock until
     2.6). A lock that is free, or that readers hold, is not held so by anybody.
     """
-    lock = table.lock("lock")
-    if isinstance(lock, Absence):
-        return lock
-    if lock.word.state in ("free", "read"):
+    if word.state in ("free", "read"):
         return "unlocked"
-    if lock.word.writers and lock.word.readers > lock.word.writers:
+    if word.writers and word.readers > word.writers:
         reason = "a writer waits there for readers to leave, which does not say whether it is this thread"
         return Absence("requeue.window", reason)
     holders = [stack for stack in others if _may_hold(stack)]
