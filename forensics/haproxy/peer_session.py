@@ -12,6 +12,8 @@ from forensics.record import record
 #: Members of struct appctx and what they lead to, newest first: ``sedesc->sc`` (2.6), ``owner`` (a conn_stream in
 #: 2.4-dev to 2.5, a stream_interface before).
 _SIDES = ("scf", "csf"), ("scb", "csb")
+#: SC_ST_* and SI_ST_* by number (stconn-t.h, stream_interface-t.h), where they are not declared.
+_STATES = ("INI", "REQ", "QUE", "TAR", "ASS", "CON", "CER", "RDY", "EST", "DIS", "CLO")
 #: OBJ_TYPE_CONN is looked up by name; this is its number since 2.0 (obj_type-t.h), where no enumeration is known.
 _CONNECTION = 6
 
@@ -99,7 +101,8 @@ def _state(stream: Struct, side: Struct) -> str:
     other = next((one for one in both if isinstance(one, Struct) and one.address != side.address), None)
     if other is None:
         return ""
-    return names.get(number(other, "state"), "").removeprefix("SC_ST_").removeprefix("SI_ST_").removeprefix("CS_ST_")
+    names = names or dict(enumerate(_STATES))
+    return names.get(number(other, "state"), "").split("_ST_", 1)[-1]
 
 
 def _connection(stream: Struct) -> Struct | Absence:

@@ -19,6 +19,11 @@ from forensics.show.answer import Answer, Question
 _STATUS = {
     100: "CONN", 110: "HSHK", 200: "ESTA", 300: "RETR", 501: "PROT", 502: "VERS", 503: "NAME", 504: "UNKN",
 }  # fmt: skip
+#: Enumerations of a peer's states, and their names by number (peers-t.h, 3.0-dev5), where they are not declared.
+_STATES = {
+    "appstate": ("peer_app_state", ("STOPPED", "STARTING", "RUNNING", "STOPPING")),
+    "learnstate": ("peer_learn_state", ("NOTASSIGNED", "ASSIGNED", "PROCESSING", "FINISHED")),
+}
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 #: Members of struct peer that count, in the order of the command; `coll` since 2.3.
 _COUNTERS = ("confirm", "tx_hbt", "rx_hbt", "no_hbt", "new_conn", "proto_err", "coll")
@@ -176,7 +181,8 @@ def _state_name(one: Struct, member: str) -> str:
     """The name of an enumeration's value, without the prefix; "" where the build has no such member (until 2.9)."""
     if not one.has(member):
         return ""
-    names = one.space.enumeration("peer_app_state" if member == "appstate" else "peer_learn_state")
+    enumeration, known = _STATES[member]
+    names = one.space.enumeration(enumeration) or dict(enumerate(known))
     return names.get(number(one, member), "UNKNOWN").split("_ST_", 1)[-1]
 
 

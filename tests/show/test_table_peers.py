@@ -13,13 +13,21 @@ from pathlib import Path
 import pytest
 
 from forensics.absence import Absence
+from forensics.elf.core import read_core
 from forensics.haproxy.state import State
+from forensics.haproxy.stick_table import read_tables
+from forensics.haproxy.walks import Walk, iter_tree
+from forensics.memory.open import open_bytes
+from forensics.memory.process import Segment
 from forensics.show.answer import Answer, Question
 from forensics.show.asked import answer_of, open_state
 from forensics.symbols.places import Places
+from forensics.unwind.backtrace import Process
 from samples.lab.builds import runnable
 from samples.lab.living import Living, living
 
+#: Builds with DWARF; packages, which need a layout that is kept for their release.
+SUBJECTS = ("haproxy-2.2", "haproxy-2.6", "haproxy-3.0", "package-3.0", "package-3.2", "package-3.4")
 LAB = Path(__file__).resolve().parents[2] / ".lab"
 
 pytestmark = [
@@ -89,6 +97,7 @@ class Taken:
     later: dict[str, str]
     state: State
     core: Path
+    places: Places
 
 
 def free_ports(count: int) -> list[int]:
@@ -102,7 +111,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="module", params=["haproxy-2.2", "haproxy-2.6", "haproxy-3.0"])
+@pytest.fixture(scope="module", params=SUBJECTS)
 def taken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Taken]:
     """Two HAProxys that are each other's peers; the first one's answers and its core."""
     subject = runnable(LAB, request.param)
@@ -118,8 +127,11 @@ def taken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         commands = ["show peers", "show table", *(f"show table {name}" for name in TABLES)]
         core = one.take(tmp_path_factory.mktemp("tables") / "core", commands)
         later = {command: one.ask(command) for command in commands}
-        state = open_state(str(core), Places(executable=str(subject.executable)))
-        yield Taken(one.answers, later, state, core)
+        places = Places(sysroot=str(subject.root)) if subject.root else Places(executable=str(subject.executable))
+        state = open_state(str(core), places)
+        if not state.space.has_struct("stksess"):
+            pytest.skip(f"no layout of {request.param} is known")
+        yield Taken(one.answers, later, state, core, places)
 
 
 def fill(one: Living, port: int) -> None:
@@ -225,6 +237,31 @@ def test_keys_are_hidden_unless_asked_for(taken: Taken) -> None:
     shown = "\n".join(ask(taken.state, "table", "addresses", scrub=True).lines())
     assert "192.0.2.7" not in shown
     assert shown.count("key=<key>") == 3
+
+
+def test_a_broken_link_is_told_and_what_stands_before_it_is_shown(taken: Taken, tmp_path: Path) -> None:
+    """The node of one entry is overwritten in a copy of the core."""
+    lines = list(ask(taken.state, "table", "numbers").lines())
+    tables = read_tables(taken.state.space)
+    assert isinstance(tables, tuple)
+    roots = next(one for one in tables if one.id == "numbers").roots
+    memory = taken.state.space.memory
+    trees = {root: list(iter_tree(memory, root, Walk())) for root in roots}
+    root, leaves = max(trees.items(), key=lambda one: len(one[1]))
+    segment = memory.find(leaves[0])
+    assert isinstance(segment, Segment)
+    core = tmp_path / "core"
+    shutil.copyfile(taken.core, core)
+    with core.open("r+b") as file:
+        file.seek(segment.offset + leaves[0] - segment.address)
+        file.write(b"\x55" * 32)
+    state = State(Process(read_core(open_bytes(str(core))), taken.places))
+    answer = ask(state, "table", "numbers")
+    shown = list(answer.lines())
+    told = " ".join(gap.reason for gap in answer.gaps())
+    assert set(shown) < set(lines)
+    assert f"{leaves[0]:#x}" in told or f"{root:#x}" in told
+    assert "the table counts 3" in told
 
 
 def test_json_has_the_tables_with_their_locks_and_peers(taken: Taken) -> None:
