@@ -43,6 +43,7 @@ class Entries:
         self._space = space
         self._table = table
         self._now_ms = now_ms
+        self._alone = table.used > _MANY
         self.missing = self._measure()
 
     def _measure(self) -> Absence | None:
@@ -68,9 +69,8 @@ class Entries:
         """The address of each ``struct stksess``."""
         if self.missing is not None:
             return
-        alone = self._table.used > _MANY
         for root in self._table.roots:
-            for leaf in iter_tree(self._space.memory, root, self.walk, alone=alone):
+            for leaf in iter_tree(self._space.memory, root, self.walk, alone=self._alone):
                 yield leaf - self._node
 
     def count(self) -> int:
@@ -82,7 +82,7 @@ class Entries:
         table, memory = self._table, self._space.memory
         before = min(max(table.data_size + 7 & ~7, 0), _LONGEST_KEY)
         size = min(max(table.key_size, 0), _LONGEST_KEY)
-        data = memory.read(address - before, before + self._key + size)
+        data = memory.read(address - before, before + self._key + size, alone=self._alone)
         if isinstance(data, Absence):
             return Absence(f"entry at {address:#x}", data.reason, data.remedy)
         entry = data[before:]
