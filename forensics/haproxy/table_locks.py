@@ -94,8 +94,10 @@ def requeue_window(word: LockWord, others: Sequence[ThreadStack]) -> str | Absen
 
 
 def _may_hold(stack: ThreadStack) -> bool:
-    """Whether a thread's stack has code of stick-tables, other than a wait for such a lock."""
+    """Whether a thread's stack has code of stick-tables, other than a wait for such a lock; or nobody can tell."""
     names = [plain_name(frame.function) for frame in stack.frames if frame.function]
+    if not names:
+        return True
     inside = [name for name in names if _TABLE_CODE.match(name)]
     return bool(inside) and not any(_WAITING.match(name) for name in names)
 

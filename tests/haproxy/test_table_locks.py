@@ -51,6 +51,10 @@ def test_a_lock_that_another_thread_may_hold_proves_nothing() -> None:
     assert "thread 2" in found.reason
 
 
+def test_a_thread_whose_stack_names_nobody_may_hold_it() -> None:
+    assert isinstance(requeue_window(lock_word(WRITE), (stack("", ""),)), Absence)
+
+
 def test_a_writer_that_waits_for_readers_proves_nothing() -> None:
     assert isinstance(requeue_window(lock_word(WAITS), ()), Absence)
 
