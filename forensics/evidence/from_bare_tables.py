@@ -45,7 +45,7 @@ def bare_window(
     table = None if isinstance(tables, Absence) else next((one for one in tables if one.address == address), None)
     lock = requeue_lock(space, frames, table) if table is not None else Absence("table", "its members are not known")
     if isinstance(lock, Absence):
-        yield Absence("requeue.window", lock.reason, lock.remedy)
+        yield Absence("requeue.window", lock.reason)
         return
     what = f"lock, {lock.offset:#x} bytes into table {lock.table.id}, from {lock.how}: {lock.word.words}"
     where = _at(witness, what, lock.address)
