@@ -199,6 +199,8 @@ def test_the_peers_are_those_of_the_living_process(taken: Taken) -> None:
 
     The others count down (timers), or count heartbeats and runs of tasks.
     """
+    if not taken.state.space.has_struct("session"):
+        pytest.skip("no layout of struct session is believed, which leads to the connection of a peer")
     found = shared_part("\n".join(ask(taken.state, "peers").lines()))
     before, after = (shared_part(each["show peers"]) for each in (taken.said, taken.later))
     assert len(found) == len(before) == len(after), ("\n".join(found), taken.said["show peers"])
