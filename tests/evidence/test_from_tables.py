@@ -12,10 +12,10 @@ from forensics.api import Options, gather, triage
 from forensics.evidence.fact import Crash, FactValue
 from forensics.haproxy.stick_table import StickTable, read_tables
 from forensics.haproxy.structs import TypedMemory
-from forensics.memory.process import Segment
 from forensics.symbols.places import Places
 from samples import golden
 from tests.builders.bounds import within_seconds
+from tests.builders.overwritten import overwritten
 
 LAB = golden.SAMPLES.parent / ".lab"
 PACKS = Places(packs=(str(golden.SYMBOLS),))
@@ -94,22 +94,6 @@ def test_a_stripped_build_with_shards_is_betrayed_by_the_place_of_its_lock(tmp_p
     assert (best.signature, best.verdict) == (SHARDING, "confirmed")
 
 
-def changed(core: Path, folder: Path, address: int, data: bytes) -> Path:
-    """A copy of the core in which ``data`` stands at ``address`` of the process."""
-    from forensics.elf.core import read_core
-    from forensics.memory.open import open_bytes
-
-    source = open_bytes(str(core))
-    whole = bytearray(source.read(0, source.size))
-    segment = read_core(source).memory.find(address)
-    assert isinstance(segment, Segment)
-    place = segment.offset + address - segment.address
-    whole[place : place + len(data)] = data
-    path = folder / "core"
-    path.write_bytes(whole)
-    return path
-
-
 @pytest.fixture(scope="module")
 def table() -> StickTable:
     """The only table of the race."""
@@ -135,7 +119,7 @@ def test_the_lock_decides_between_confirmed_and_excluded(table: StickTable, tmp_
     lock = table.lock("lock")
     assert not isinstance(lock, tuple) and lock
     for word, expected in ((0x500000004, "probable"), (0x8, "confirmed")):
-        held = changed(core, tmp_path, lock.address, word.to_bytes(8, "little"))
+        held = overwritten(core, tmp_path, (lock.address, word.to_bytes(8, "little")))
         # Its other thread stands in process_table_expire(), so that it may be the holder.
         assert verdict(held)[0] == expected
 
@@ -148,5 +132,5 @@ def test_overwritten_structures_prove_nothing_and_stop_nothing(
     core = golden.SAMPLES / "requeue-race-2.9.6/core.zst"
     address, size = (table.address, 2112) if what == "table" else (table.exp_task, 128)
     with within_seconds(20):
-        found = verdict(changed(core, tmp_path, address, fill * size))
+        found = verdict(overwritten(core, tmp_path, (address, fill * size)))
     assert found[0] == "probable"

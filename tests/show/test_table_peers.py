@@ -18,13 +18,13 @@ from forensics.haproxy.state import State
 from forensics.haproxy.stick_table import read_tables
 from forensics.haproxy.walks import Walk, iter_tree
 from forensics.memory.open import open_bytes
-from forensics.memory.process import Segment
 from forensics.show.answer import Answer, Question
 from forensics.show.asked import answer_of, open_state
 from forensics.symbols.places import Places
 from forensics.unwind.backtrace import Process
 from samples.lab.builds import runnable
 from samples.lab.living import Living, living
+from tests.builders.overwritten import overwritten
 
 #: Builds with DWARF; packages, which need a layout that is kept for their release.
 SUBJECTS = ("haproxy-2.2", "haproxy-2.6", "haproxy-3.0", "package-3.0", "package-3.2", "package-3.4")
@@ -250,13 +250,7 @@ def test_a_broken_link_is_told_and_what_stands_before_it_is_shown(taken: Taken, 
     memory = taken.state.space.memory
     trees = {root: list(iter_tree(memory, root, Walk())) for root in roots}
     root, leaves = max(trees.items(), key=lambda one: len(one[1]))
-    segment = memory.find(leaves[0])
-    assert isinstance(segment, Segment)
-    core = tmp_path / "core"
-    shutil.copyfile(taken.core, core)
-    with core.open("r+b") as file:
-        file.seek(segment.offset + leaves[0] - segment.address)
-        file.write(b"\x55" * 32)
+    core = overwritten(taken.core, tmp_path, (leaves[0], b"\x55" * 32))
     state = State(Process(read_core(open_bytes(str(core))), taken.places))
     answer = ask(state, "table", "numbers")
     shown = list(answer.lines())
