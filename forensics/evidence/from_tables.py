@@ -27,10 +27,11 @@ _MOST_TABLES = 2_000
 
 def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """Whether the build's stick-tables are sharded."""
-    layout = TypedMemory(witness.process).layout("stktable")
-    # Without debug symbols nothing is missed until a signature asks for it; and what holds for the release says
-    # nothing of a patched build.
-    if isinstance(layout, Layout) and layout.trust == OF_THIS_BUILD:
+    module = witness.process.core.main_module
+    # The build's own word: what holds for its release says nothing of a patched one. Without debug symbols nothing is
+    # missed until a signature asks for it.
+    layout = module if isinstance(module, Absence) else witness.process.symbols(module).struct("stktable")
+    if isinstance(layout, Layout):
         source = Source(witness.path, f"members of struct stktable ({layout.size} bytes) in the build's DWARF")
         yield Fact("stktable.sharded", is_sharded(layout), source)
 
