@@ -179,14 +179,14 @@ CATALOGUE: tuple[FactKind, ...] = (
         "lock.table",
         "table whose lock is waited for",
         "str",
-        "name of the stick-table whose lock the crashed thread waits for",
+        "name of the stick-table whose lock the crashed thread waits for, or another thread if the watchdog struck",
         _SYMBOLS,
     ),
     FactKind(
         "lock.member",
         "lock that is waited for",
         "str",
-        "member of struct stktable that is the lock which the crashed thread waits for",
+        "member of struct stktable that is this lock",
         _SYMBOLS,
     ),
     FactKind(
@@ -200,7 +200,7 @@ CATALOGUE: tuple[FactKind, ...] = (
         "lock.table_peers",
         "peers are attached to that table",
         "bool",
-        "whether a peers section is attached to the stick-table whose lock the crashed thread waits for",
+        "whether a peers section is attached to the stick-table whose lock is waited for",
         _SYMBOLS,
     ),
 )

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from forensics.api import Options, gather, triage
-from forensics.evidence.fact import Crash, FactValue
+from forensics.api import Options, gather, open_core, triage
+from forensics.evidence.fact import Crash, Fact, FactValue
+from forensics.evidence.from_core import examine
+from forensics.evidence.from_tables import collect_tables
 from forensics.haproxy.stick_table import StickTable, read_tables
 from forensics.haproxy.structs import TypedMemory
+from forensics.record import replace
 from forensics.symbols.places import Places
 from samples import golden
 from tests.builders.bounds import within_seconds
@@ -56,6 +59,22 @@ def test_the_lock_that_is_waited_for_is_told_with_its_table_and_peers() -> None:
     assert "0x800 bytes into table clients" in member.source.what
 
 
+def test_under_the_watchdog_the_thread_that_waits_may_be_another_one() -> None:
+    """The peers' code is static: in a stripped build the frames of who died first may have no names."""
+    core = golden.SAMPLES / "sharding-with-peers-2.9.6/core.zst"
+    process, stacks = open_core(str(core), Options(PACKS))
+    witness = examine(process, stacks)
+    assert witness.death.kind == "watchdog"
+    nameless = tuple(
+        replace(frame, function="", status="no_symbol") if place > 7 else frame  # those below the signal handler
+        for place, frame in enumerate(stacks[0].frames)
+    )
+    hidden = replace(witness, stacks=(replace(stacks[0], frames=nameless), *stacks[1:]))
+    found = {fact.name: fact for fact in collect_tables(hidden) if isinstance(fact, Fact)}
+    assert {name: found[name].value for name in WAIT} == WAIT
+    assert found["lock.table"].source.thread == stacks[1].lwp
+
+
 def test_a_death_elsewhere_says_nothing_of_tables() -> None:
     crash = facts_of(golden.SAMPLES / "watchdog-loop-3.0.11/core.zst", PACKS)
     assert not any(fact.name.startswith(("task.", "lock.", "table.", "requeue.")) for fact in crash.facts)
@@ -97,8 +116,6 @@ def test_a_stripped_build_with_shards_is_betrayed_by_the_place_of_its_lock(tmp_p
 @pytest.fixture(scope="module")
 def table() -> StickTable:
     """The only table of the race."""
-    from forensics.api import open_core
-
     process, _stacks = open_core(str(golden.SAMPLES / "requeue-race-2.9.6/core.zst"), Options(PACKS))
     tables = read_tables(TypedMemory(process))
     assert isinstance(tables, tuple)
