@@ -17,5 +17,6 @@ class What:
 
 
 WHATS: dict[str, What] = {
+    "info": What("The process as a whole: limits, counters, rates."),
     "libs": What("The executable and the libraries with their addresses."),
 }
