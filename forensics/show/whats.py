@@ -17,6 +17,7 @@ class What:
 
 
 WHATS: dict[str, What] = {
+    "activity": What("What each thread counted: loops, wakeups, tasks, accepted connections."),
     "info": What("The process as a whole: limits, counters, rates."),
     "libs": What("The executable and the libraries with their addresses."),
 }
