@@ -1,0 +1,39 @@
+"""`show startup-logs`: what HAProxy said while it started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forensics.absence import Absence
+from forensics.haproxy.ring import Ring
+from forensics.haproxy.sinks import read_startup_logs
+from forensics.haproxy.state import State
+from forensics.report.scrub import scrub_text
+from forensics.show.answer import Answer, Question
+
+
+def answer(state: State, question: Question) -> Answer | Absence:
+    """The messages, oldest first; none where HAProxy started without a word."""
+    space = state.space
+    if space.word("startup_logs") == 0:
+        return Answer(lambda: iter(()), list)
+    ring = read_startup_logs(space)
+    return ring if isinstance(ring, Absence) else answer_of_ring(ring, question)
+
+
+def answer_of_ring(ring: Ring, question: Question) -> Answer:
+    """The messages of a ring as an answer."""
+    return Answer(
+        lambda: (line for message in _messages(ring, question) for line in message.rstrip("\n").split("\n")),
+        lambda: list(_messages(ring, question)),
+        lambda: () if ring.damage is None else (ring.damage,),
+    )
+
+
+def _messages(ring: Ring, question: Question) -> Iterator[str]:
+    """Those that were asked for."""
+    for number, message in enumerate(ring.messages()):
+        if question.limit and number >= question.offset + question.limit:
+            return
+        if number >= question.offset:
+            yield scrub_text(message) if question.scrub else message
