@@ -1,4 +1,4 @@
-"""What the build was made with: the list ``build_opts_list`` (struct build_opts_str, init-t.h), as `haproxy -vv` has it."""
+"""What the build was made with, as `haproxy -vv` has it: ``build_opts_list``, of struct build_opts_str (init-t.h)."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ def read_clock(space: TypedMemory) -> Clock:
         begun = space.word("start_time_ns")
         uptime = begun if isinstance(begun, Absence) else max(now - begun, 0) // 1000
         wrapping = _shared(space, "global_now_ms", 4)
-        return Clock(start, ready, uptime, wrapping or now // 1_000_000 & 0xFFFFFFFF, Absence("now", "not of this build"))
+        unknown = Absence("seconds of the clock", "the counters of this build do not use them")
+        return Clock(start, ready, uptime, _or(wrapping, now // 1_000_000), unknown)
     return _older(space, start, ready)
 
 
@@ -53,7 +54,12 @@ def _older(space: TypedMemory, start: int | Absence, ready: int | Absence) -> Cl
     uptime = start if isinstance(start, Absence) else max(now - start, 0)
     # The milliseconds are a variable of their own since 2.4; before they were worked out by each thread.
     wrapping = _shared(space, "global_now_ms", 4)
-    return Clock(start, ready, uptime, wrapping or now // 1000 & 0xFFFFFFFF, (seconds, beyond))
+    return Clock(start, ready, uptime, _or(wrapping, now // 1000), (seconds, beyond))
+
+
+def _or(wrapping: int | Absence, milliseconds: int) -> int:
+    """The 32 bits that the process kept, 0 included, else those of its longer clock."""
+    return milliseconds & 0xFFFFFFFF if isinstance(wrapping, Absence) else wrapping
 
 
 def _shared(space: TypedMemory, name: str, size: int) -> int | Absence:

@@ -208,7 +208,8 @@ class _Reader:
     def _component(self, data: bytes) -> Component:
         pointers = [int.from_bytes(data[at : at + 8], "little") for at in range(64, _COMPONENT, 8)]
         texts = [self.space.text(pointer, _LONGEST_ARGUMENT) if pointer else "" for pointer in pointers]
-        return Component(_text(data[:32]), _text(data[32:64]), *(text or "" for text in texts))
+        known = [text if isinstance(text, str) else "" for text in texts]
+        return Component(_text(data[:32]), _text(data[32:64]), *known)
 
 
 def _text(data: bytes) -> str:

@@ -110,16 +110,16 @@ def _since_3_0(space: TypedMemory, address: int) -> _Place | Absence:
 
 
 def _up_to_2_9(space: TypedMemory, address: int) -> _Place | Absence:
-    """struct buffer: size, area, data, head."""
+    """The ring begins with a struct buffer: size, area, data, head."""
     size, area, data, head = (space.memory.word(address + 8 * index) for index in range(4))
     return _place([area, size, head, data])
 
 
 def _circular(area: int | Absence, size: int | Absence, tail: int | Absence, head: int | Absence) -> _Place | Absence:
     """With head and tail: what lies from one to the other, around the end."""
-    if isinstance(size, Absence) or isinstance(tail, Absence) or isinstance(head, Absence) or not size:
-        return size or tail or head or Absence("ring", "its size is 0")  # type: ignore[return-value]  # one is absent
-    return _place([area, size, head, ((tail & _TAIL) - head) % size])
+    if isinstance(size, Absence) or isinstance(tail, Absence) or isinstance(head, Absence):
+        return Absence("ring", "struct ring_storage of this build has other members")
+    return _place([area, size, head, ((tail & _TAIL) - head) % size if size else 0])
 
 
 def _place(members: list[int | Absence]) -> _Place | Absence:

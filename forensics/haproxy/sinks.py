@@ -30,8 +30,11 @@ class Sink:
 def iter_sinks(space: TypedMemory, walk: Walk) -> Iterator[Sink | Absence]:
     """All sinks, in the order of the list."""
     head, layout = space.variable("sink_list"), space.layout("sink")
-    if isinstance(head, Absence) or isinstance(layout, Absence):
-        yield head if isinstance(head, Absence) else layout  # type: ignore[misc]  # one of both is absent
+    if isinstance(head, Absence):
+        yield head
+        return
+    if isinstance(layout, Absence):
+        yield layout
         return
     link = layout.fields.get("sink_list")
     if link is None:
@@ -49,7 +52,8 @@ def _sink(sink: Struct) -> Sink | Absence:
     name, description = sink.text("name", 256), sink.text("desc", 256)
     if isinstance(name, Absence):
         return Absence(f"sink at {sink.address:#x}", f"its name cannot be read: {name.reason}", name.remedy)
-    return Sink(name, description or "", KINDS[kind] if kind < len(KINDS) else "?", dropped, ring)
+    described = description if isinstance(description, str) else ""
+    return Sink(name, described, KINDS[kind] if kind < len(KINDS) else "?", dropped, ring)
 
 
 def read_startup_logs(space: TypedMemory) -> Ring | Absence:

@@ -56,9 +56,10 @@ def _counted(state: GlobalState, rows: tuple[Struct, ...]) -> Iterator[Counted]:
             yield Counted(name, values, name.startswith("avg_"))
     known = {*_ORDER, "cpust_total"}
     for name, field in rows[0].layout.fields.items():
-        values = () if name in known or field.kind != "uint" or field.counts else numbers_of(rows, name)
-        if values:
-            yield Counted(name, values)
+        if name not in known and field.kind == "uint" and not field.counts:
+            values = numbers_of(rows, name)
+            if not isinstance(values, Absence):
+                yield Counted(name, values)
 
 
 def _half(values: _Numbers | Absence) -> _Numbers | Absence:

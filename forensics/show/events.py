@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from forensics.absence import Absence
@@ -13,6 +14,11 @@ from forensics.record import replace
 from forensics.report.scrub import scrub_text
 from forensics.show.answer import Answer, Question
 from forensics.show.startup_logs import answer_of_ring
+
+#: What traces quote of a request: its first line, blocks of HTX, headers as HTTP/2 and /3 list them (`rcvh`, `sndh`).
+_REQUEST = re.compile(r"\b([A-Z]{3,20}) \S{1,10000} (HTTP/\d)")
+_BLOCK = re.compile(r"(type=HTX_BLK_\w{1,40} .{0,100}?addr=\S{1,20}[ \t]+)\S[^\n]*")
+_HEADER = re.compile(r"\b((?:rcvh|sndh) [^\s:]*:?[^\s:]{0,200}:\s)[^\n]*")
 
 
 def answer(state: State, question: Question) -> Answer | Absence:
@@ -39,7 +45,14 @@ def _one(state: State, sinks: list[Sink], question: Question) -> Answer | Absenc
     if sink.kind != "buffer" or not sink.ring:
         return Absence(f"sink `{name}`", "it keeps nothing in memory")
     ring = read_ring(state.space, sink.ring)
-    return ring if isinstance(ring, Absence) else answer_of_ring(ring, question)
+    return ring if isinstance(ring, Absence) else answer_of_ring(ring, question, scrubbed_trace)
+
+
+def scrubbed_trace(message: str) -> str:
+    """A message without what users sent: URLs, headers and bodies go, the line of code and the states stay."""
+    message = _REQUEST.sub(r"\1 <url> \2", message)
+    message = _HEADER.sub(r"\1<hidden>", _BLOCK.sub(r"\1<hidden>", message))
+    return scrub_text(message)
 
 
 def _scrubbed(sink: Sink) -> Sink:

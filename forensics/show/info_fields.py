@@ -70,6 +70,11 @@ def _member(*paths: str) -> Callable[[Asked], Value]:
     return lambda asked: _unsigned(asked.member(*paths))
 
 
+def _member_or_variable(name: str) -> Callable[[Asked], Value]:
+    """A member of struct global since 2.3, a variable of its own before."""
+    return lambda asked: _unsigned(asked.member(name) if asked.has_member(name) else asked.variable(name))
+
+
 def _rate(*paths: str) -> Callable[[Asked], Value]:
     return lambda asked: asked.rate(*paths)
 
@@ -94,8 +99,10 @@ def _date(asked: Asked) -> Value:
 
 
 def _pid(asked: Asked) -> Value:
-    process = asked.state.process.core.process
-    return asked.variable("pid") or (process.pid if process else Absence("pid", "the core has no NT_PRPSINFO"))
+    found, process = asked.variable("pid"), asked.state.process.core.process
+    if not isinstance(found, Absence):
+        return found
+    return process.pid if process else Absence("pid", "the core has no NT_PRPSINFO")
 
 
 def _processes(asked: Asked) -> Value:
@@ -166,7 +173,8 @@ def _run_queue(asked: Asked) -> Value:
     if not asked.has_context("rq_total"):
         return asked.variable("tasks_run_queue_cur")
     local = asked.sum_of_threads("rq_total")
-    return local if isinstance(local, Absence) else local + (asked.variable("grq_total") or 0)
+    shared = asked.variable("grq_total")  # up to 2.6
+    return local if isinstance(local, Absence) else local + (0 if isinstance(shared, Absence) else shared)
 
 
 def _idle(asked: Asked) -> Value:
@@ -253,8 +261,8 @@ LINES = (
     Line("CumConns", _variable("totalconn")),
     Line("CumReq", _member("req_count")),
     Line("MaxSslConns", _member("maxsslconn"), _ssl),
-    Line("CurrSslConns", lambda asked: _member("sslconns")(asked) or asked.variable("sslconns"), _ssl),
-    Line("CumSslConns", lambda asked: _member("totalsslconns")(asked) or asked.variable("totalsslconns"), _ssl),
+    Line("CurrSslConns", _member_or_variable("sslconns"), _ssl),
+    Line("CumSslConns", _member_or_variable("totalsslconns"), _ssl),
     Line("Maxpipes", _member("maxpipes")),
     Line("PipesUsed", _variable("pipes_used")),
     Line("PipesFree", _variable("pipes_free")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.haproxy.ring import Ring
@@ -18,22 +18,26 @@ def answer(state: State, question: Question) -> Answer | Absence:
     if space.word("startup_logs") == 0:
         return Answer(lambda: iter(()), list)
     ring = read_startup_logs(space)
-    return ring if isinstance(ring, Absence) else answer_of_ring(ring, question)
+    return ring if isinstance(ring, Absence) else answer_of_ring(ring, question, scrub_text)
 
 
-def answer_of_ring(ring: Ring, question: Question) -> Answer:
-    """The messages of a ring as an answer."""
+def answer_of_ring(ring: Ring, question: Question, scrubbed: Callable[[str], str]) -> Answer:
+    """The messages of a ring as an answer; ``scrubbed`` hides in one what nobody should see."""
+
+    def messages() -> Iterator[str]:
+        return (scrubbed(one) if question.scrub else one for one in _chosen(ring, question))
+
     return Answer(
-        lambda: (line for message in _messages(ring, question) for line in message.rstrip("\n").split("\n")),
-        lambda: list(_messages(ring, question)),
+        lambda: (line for message in messages() for line in message.rstrip("\n").split("\n")),
+        lambda: list(messages()),
         lambda: () if ring.damage is None else (ring.damage,),
     )
 
 
-def _messages(ring: Ring, question: Question) -> Iterator[str]:
+def _chosen(ring: Ring, question: Question) -> Iterator[str]:
     """Those that were asked for."""
     for number, message in enumerate(ring.messages()):
         if question.limit and number >= question.offset + question.limit:
             return
         if number >= question.offset:
-            yield scrub_text(message) if question.scrub else message
+            yield message
