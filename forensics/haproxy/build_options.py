@@ -6,7 +6,7 @@ from forensics.absence import Absence
 from forensics.haproxy.structs import TypedMemory
 from forensics.haproxy.walks import Walk, iter_list
 
-#: The list's link comes first, then the pointer to the text; so in all releases since 2.2.
+#: The list's link comes first, then the pointer to the text; so in 2.2 to 3.4.
 _TEXT = 16
 _MOST = 1000
 _LONGEST = 4096

@@ -18,7 +18,7 @@ class Clock:
     """Dates in microseconds, each an Absence where it could not be read.
 
     ``start`` and ``ready`` are those of the wall clock (``start_date`` when the process began, ``ready_date`` when it
-    had read its configuration: 2.5 and later). ``uptime`` counts from ``start`` to the last look at the clock.
+    had read its configuration, which 2.8 keeps and 2.6 does not). ``uptime`` counts from ``start`` to the last look at the clock.
     ``now_ms`` is the clock that timers and counters of events use: milliseconds, 32 bits, wrapping. ``seconds`` is the
     wall clock in the two numbers that counters of events of 2.3 and before use: seconds, and microseconds beyond them.
     """
@@ -31,7 +31,7 @@ class Clock:
 
 
 def read_clock(space: TypedMemory) -> Clock:
-    """The clock: 2.8 and later count nanoseconds (``global_now_ns``, 2.8-dev7), before seconds and microseconds."""
+    """The clock: 2.8 and later count nanoseconds (``global_now_ns``), before seconds and microseconds."""
     start, ready = _timeval(space, "start_date"), _timeval(space, "ready_date")
     now = _shared(space, "global_now_ns", 8)
     if not isinstance(now, Absence):
@@ -52,7 +52,7 @@ def _older(space: TypedMemory, start: int | Absence, ready: int | Absence) -> Cl
     seconds, beyond = packed >> 32, packed & 0xFFFFFFFF
     now = seconds * 1_000_000 + beyond
     uptime = start if isinstance(start, Absence) else max(now - start, 0)
-    # The milliseconds are a variable of their own since 2.4; before they were worked out by each thread.
+    # 2.6 keeps the milliseconds, too; in 2.2 each thread works them out.
     wrapping = _shared(space, "global_now_ms", 4)
     return Clock(start, ready, uptime, _or(wrapping, now // 1000), (seconds, beyond))
 

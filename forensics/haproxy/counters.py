@@ -44,8 +44,8 @@ class Counter:
 class Counters:
     """The checks of the process that matched, in the order of the section, and how many there are in all.
 
-    ``counting`` says whether checks that only count did so (``debug counters off``; without the switch, 3.2-dev3 and
-    later, they always do).
+    ``counting`` says whether checks that only count did so (``debug counters off``; releases without the
+    switch always do).
     """
 
     hits: tuple[Counter, ...]

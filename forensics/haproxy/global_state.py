@@ -13,8 +13,8 @@ from forensics.record import record
 
 #: MAX_THREADS is 1,024 at most (3.2 and later).
 MOST_THREADS = 1024
-#: HAProxy has some fifty pools; each stick-table adds one at most.
-_MOST_POOLS = 100_000
+#: HAProxy has some fifty pools; stick-tables add one for each size that their entries have.
+_MOST_POOLS = 5000
 #: Longest list of features, in bytes: that of 3.4 has 900.
 _LONGEST_FEATURES = 8192
 
@@ -46,7 +46,7 @@ class GlobalState:
 
     @cached_property
     def features(self) -> str | Absence:
-        """What the build was made with: ``+OPENSSL -ZLIB ...`` (variable ``build_features``, 2.5 and later)."""
+        """What the build was made with: ``+OPENSSL -ZLIB ...`` (variable ``build_features``: 2.6 has it, 2.2 does not)."""
         target = self.space.word("build_features")
         return target if isinstance(target, Absence) else self.space.text(target, _LONGEST_FEATURES)
 
@@ -184,7 +184,7 @@ def numbers_of(structs: tuple[Struct, ...], member: str) -> tuple[int, ...] | Ab
 
 
 def _pool_counts(pool: Struct | Absence) -> tuple[int, int, int] | Absence:
-    """Bytes allocated and used, and failures: in ``buckets[]`` since 2.9-dev3 (each may wrap), one of each before."""
+    """Bytes allocated and used, and failures: in ``buckets[]`` since 2.9 (each may wrap), one of each before."""
     if isinstance(pool, Absence):
         return pool
     size = pool.number("size")
@@ -198,14 +198,16 @@ def _pool_counts(pool: Struct | Absence) -> tuple[int, int, int] | Absence:
 
 
 def _summed(pool: Struct, name: str) -> int | Absence:
+    """A count of all buckets: read at once, as there are up to 64 of them in each pool."""
     buckets = pool.field("buckets")
     if isinstance(buckets, Absence):
         return buckets
-    total = 0
-    for index in range(min(buckets.count, MOST_THREADS)):
-        bucket = pool.inner("buckets", index)
-        count = bucket if isinstance(bucket, Absence) else bucket.number(name)
-        if isinstance(count, Absence):
-            return count
-        total += count
-    return total
+    layout = pool.space.layout(buckets.target)
+    if isinstance(layout, Absence):
+        return layout
+    field = layout.fields.get(name)
+    if field is None:
+        return Absence(f"{layout.name}.{name}", "struct pool_head of this build has other members")
+    first, end = buckets.offset + field.offset, buckets.offset + buckets.size * min(buckets.count, MOST_THREADS)
+    places = range(first, min(end, len(pool.data)), max(buckets.size, 1))
+    return sum(int.from_bytes(pool.data[at : at + field.size], "little") for at in places)

@@ -124,11 +124,10 @@ def _shape(space: TypedMemory, address: int, data: bytes) -> Shape:
     if isinstance(found, Struct):
         return shape_of(found)
     magic = data.startswith(MAGIC)
-    for shape in iter_shapes(magic):
-        components = _Reader(space, data, shape).components()
-        if components and components[0].name == "haproxy":
-            return shape
-    return head(magic)
+    readers = [_Reader(space, data, shape) for shape in iter_shapes(magic)]
+    proven = [reader for reader in readers if reader.names_haproxy()]
+    both = [reader for reader in proven if reader.arguments()]
+    return next((reader.shape for reader in (*both, *proven)), head(magic))
 
 
 class _Reader:
@@ -194,6 +193,10 @@ class _Reader:
                 break
             found.append(text)
         return tuple(found)
+
+    def names_haproxy(self) -> bool:
+        """Whether the first component is HAProxy itself."""
+        return any(one.name == "haproxy" for one in self.components()[:1])
 
     def components(self) -> tuple[Component, ...]:
         """The parts that HAProxy listed."""

@@ -1,7 +1,8 @@
 """Where the members of ``post_mortem`` lie (struct post_mortem, src/debug.c), with and without the build's layout.
 
 Without it a handful of shapes are tried, and the content decides: the first component that HAProxy lists there is
-itself, so a shape whose pointer to components leads to the name "haproxy" is the one.
+itself, so a shape whose pointer to components leads to the name "haproxy" is the one. Two shapes have that pointer in
+one place: of these the one is right whose arguments can be read, too.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from forensics.absence import Absence
 from forensics.haproxy.structs import Struct
 from forensics.record import record
 
-#: What feed_post_mortem writes at its head, since 3.1-dev11 (and 3.0.6).
+#: What feed_post_mortem writes at its head, since 3.1-dev11, and in later 3.0.
 MAGIC = b"POST-MORTEM STARTS HERE+7654321\0"
 
 #: struct utsname (sys/utsname.h on Linux): six texts of 65 characters.
 UTSNAME = ("sysname", "nodename", "release", "version", "machine", "domainname")
 UTSNAME_SIZE = 65
 
-#: Texts behind it, and their sizes. ``distro`` came with 3.3-dev9 and later releases of older branches.
+#: Texts behind it, and their sizes. ``distro`` came with 3.3, and with later 3.2.
 TEXTS = (
     ("distro", 64), ("hw_vendor", 64), ("hw_family", 64), ("hw_model", 64), ("brd_vendor", 64), ("brd_model", 64),
     ("soc_vendor", 64), ("soc_model", 64), ("cpu_model", 64), ("virt_techno", 16), ("cont_techno", 16),
@@ -31,7 +32,7 @@ _MEMBERS = (
     "boot_lim_fd", "boot_lim_ram", "run_lim_fd", "run_lim_ram", "limit_fd", "limit_ram", "argv", "argc",
 )  # fmt: skip
 
-#: Pointers to HAProxy's roots stand between ``libs`` and the components, since 3.1-dev11.
+#: Pointers to HAProxy's roots stand between ``libs`` and the components, since 3.1-dev11 and in later 3.0.
 _ROOTS = 9
 #: MAX_THREADS of 2.9 and 3.0, whose structure had a table of threads; builds with another number are not known.
 _THREADS = 256
@@ -61,9 +62,9 @@ def shape_of(found: Struct) -> Shape:
 
 
 def iter_shapes(magic: bool) -> Iterator[Shape]:
-    """The shapes that releases have, newest first."""
-    for distro in (True, False):
-        for libs in (True, False):
+    """The shapes that releases have, those with a list of libraries first, as nearly all builds have it."""
+    for libs in (True, False):
+        for distro in (True, False):
             if magic:
                 yield _shape(magic, distro, _process_since_3_1(caps=True), libs, _ROOTS)
                 yield _shape(magic, distro, _process_since_3_1(caps=False), libs, _ROOTS)
@@ -92,7 +93,7 @@ def _process_since_3_1(*, caps: bool) -> _Process:
 
 
 def _process_of_3_0() -> _Process:
-    """3.0.6 and later 3.0: the magic and the arguments came, the rest stayed."""
+    """Later 3.0 (read in 3.0.11): the magic, the arguments and the roots came, the rest stayed."""
     limits = {"pid": 0, "boot_uid": 4, "boot_gid": 8, "limit_fd": 16, "limit_ram": 32}
     return limits | {"argv": 48, "argc": 56}, 64
 

@@ -89,7 +89,7 @@ def read_ring(space: TypedMemory, address: int) -> Ring | Absence:
 
 
 def _by_layout(ring: Struct) -> _Place | Absence:
-    """``storage`` since 3.0 (fe8b1d50a), a ``struct buffer`` named ``buf`` before."""
+    """``storage`` since 3.0, a ``struct buffer`` named ``buf`` before."""
     if not ring.has("storage"):
         members = [ring.number(f"buf.{name}") for name in ("area", "size", "head", "data")]
         return _place(members)

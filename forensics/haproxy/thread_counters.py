@@ -91,7 +91,7 @@ def _busy(state: GlobalState, _rows: tuple[Struct, ...]) -> _Numbers | Absence:
 
 
 def _queued(state: GlobalState, rows: tuple[Struct, ...]) -> _Numbers | Absence:
-    """Told since 2.9, which counts checks, too."""
+    """3.0 tells it, which counts health checks, too; 2.8 does neither."""
     if not rows[0].has("check_started"):
         return Absence("curr_rq", "this release does not tell it")
     return state.of_threads("rq_total")
@@ -107,7 +107,7 @@ def _waiting(state: GlobalState, _rows: tuple[Struct, ...]) -> _Numbers | Absenc
         return size
     both = numbers_of(rings, "idx")
     if not isinstance(both, Absence):
-        # head in the upper half, tail in the lower one: one word since 2.8.
+        # head in the upper half, tail in the lower one: one word in 3.0, two in 2.6.
         return tuple(((one & 0xFFFF) - (one >> 16)) % max(size.count, 1) for one in both)
     heads, tails = numbers_of(rings, "head"), numbers_of(rings, "tail")
     if isinstance(heads, Absence):

@@ -43,7 +43,7 @@ class Line:
 
 
 def _ssl(asked: Asked) -> bool:
-    # 2.2 to 2.4 do not list features in memory: there the counters of src/ssl_sock.c tell.
+    # 2.2 does not list its features in memory: there the counters of src/ssl_sock.c tell.
     if isinstance(asked.features, str):
         return asked.has_feature("OPENSSL")
     return asked.has_variable("sslconns", "ssl_sock_handshake", "global_ssl")
@@ -53,8 +53,8 @@ def _zlib(asked: Asked) -> bool:
     return asked.has_variable("zlib_used_memory")
 
 
-def _since_2_4(asked: Asked) -> bool:
-    """2.4 added sizes in bytes, the start and whether the process is tainted; it is static in 2.4."""
+def _tells_bytes(asked: Asked) -> bool:
+    """2.6 tells sizes in bytes, the start and whether the process is tainted; 2.2 has neither of these variables."""
     return asked.has_variable("tainted", "build_features")
 
 
@@ -71,7 +71,7 @@ def _member(*paths: str) -> Callable[[Asked], Value]:
 
 
 def _member_or_variable(name: str) -> Callable[[Asked], Value]:
-    """A member of struct global since 2.3, a variable of its own before."""
+    """A member of struct global in 2.6, a variable of its own in 2.2."""
     return lambda asked: _unsigned(asked.member(name) if asked.has_member(name) else asked.variable(name))
 
 
@@ -106,7 +106,7 @@ def _pid(asked: Asked) -> Value:
 
 
 def _processes(asked: Asked) -> Value:
-    """global.nbproc, up to 2.4; later releases have one."""
+    """Number ``nbproc`` of struct global, up to 2.4; later releases have one process."""
     if isinstance(asked.settings, Absence):
         return asked.settings
     return asked.member("nbproc") if asked.has_member("nbproc") else 1
@@ -169,7 +169,7 @@ def _tasks(asked: Asked) -> Value:
 
 
 def _run_queue(asked: Asked) -> Value:
-    """2.4 and later add up what is queued; before the scheduler left a copy of its total."""
+    """2.6 adds up what is queued; in 2.2 the scheduler leaves a copy of its total."""
     if not asked.has_context("rq_total"):
         return asked.variable("tasks_run_queue_cur")
     local = asked.sum_of_threads("rq_total")
@@ -178,7 +178,7 @@ def _run_queue(asked: Asked) -> Value:
 
 
 def _idle(asked: Asked) -> Value:
-    """The average of all threads, since 2.5; before it was that of the thread that answered, and here none does."""
+    """The average of all threads in 2.6 and later; in 2.2 that of the thread that answers, and here none does."""
     if not asked.has_context("idle_pct"):
         return Absence("Idle_pct", "HAProxy tells that of the thread that answers, and a core has none")
     found = asked.of_threads("idle_pct")
@@ -191,7 +191,7 @@ def _busy_polling(asked: Asked) -> Value:
 
 
 def _bytes(member: str) -> Callable[[Asked], Value]:
-    """Counted by each thread since 2.9, for all before."""
+    """Counted for the whole process in 2.6, by each thread in 3.0."""
 
     def read(asked: Asked) -> Value:
         found = asked.member(member) if asked.has_member(member) else asked.sum_of_threads(member)
@@ -307,11 +307,11 @@ LINES = (
     Line("DebugCommandsIssued", _variable("debug_commands_issued")),
     Line("CumRecvLogs", _variable("cum_log_messages"), _has("cum_log_messages")),
     Line("Build info", _version),
-    Line("Memmax_bytes", _memory_limit, _since_2_4),
-    Line("PoolAlloc_bytes", _pools("allocated"), _since_2_4),
-    Line("PoolUsed_bytes", _pools("used"), _since_2_4),
-    Line("Start_time_sec", _start, _since_2_4),
-    Line("Tainted", _tainted, _since_2_4),
+    Line("Memmax_bytes", _memory_limit, _tells_bytes),
+    Line("PoolAlloc_bytes", _pools("allocated"), _tells_bytes),
+    Line("PoolUsed_bytes", _pools("used"), _tells_bytes),
+    Line("Start_time_sec", _start, _tells_bytes),
+    Line("Tainted", _tainted, _tells_bytes),
     Line("TotalWarnings", _variable("tot_warnings"), _has("tot_warnings")),
     Line("MaxconnReached", _variable("maxconn_reached"), _has("maxconn_reached")),
     Line("BootTime_ms", _boot, _has("ready_date")),
@@ -321,6 +321,6 @@ LINES = (
     Line("BlockedTrafficWarnings", _variable("warn_blocked_issued"), _has("warn_blocked_issued")),
     Line("PatternsAdded", _variable("patterns_added"), _has("patterns_added")),
     Line("PatternsFreed", _variable("patterns_freed"), _has("patterns_freed")),
-    # 3.3 and later print it, as they do the two before; the number itself is older.
+    # 3.4 prints it and the two before, 3.2 none of them; the number itself is older.
     Line("NbThreadGroups", _member("nbtgroups"), _has("patterns_freed")),
 )

@@ -1,4 +1,4 @@
-"""`show libs`: the executable and its libraries, one a line: first and last address, size, path (2.5 and later)."""
+"""`show libs`: the executable and its libraries, one a line: first and last address, size, path (2.6 and later)."""
 
 from __future__ import annotations
 
