@@ -18,9 +18,10 @@ class Clock:
     """Dates in microseconds, each an Absence where it could not be read.
 
     ``start`` and ``ready`` are those of the wall clock (``start_date`` when the process began, ``ready_date`` when it
-    had read its configuration, which 2.8 keeps and 2.6 does not). ``uptime`` counts from ``start`` to the last look at the clock.
-    ``now_ms`` is the clock that timers and counters of events use: milliseconds, 32 bits, wrapping. ``seconds`` is the
-    wall clock in the two numbers that counters of events of 2.3 and before use: seconds, and microseconds beyond them.
+    had read its configuration, which 2.8 keeps and 2.6 does not). ``uptime`` counts from ``start`` to the last look at
+    the clock. ``now_ms`` is the clock that timers and counters of events use: milliseconds, 32 bits, wrapping.
+    ``seconds`` is the wall clock in the two numbers that counters of events of 2.2 use: seconds, and microseconds
+    beyond them.
     """
 
     start: int | Absence

@@ -36,7 +36,7 @@ def read_rate(counter: Struct | Absence, clock: Clock, period: int = SECOND) -> 
 
 
 def _rate_by_second(counter: Struct, clock: Clock) -> int | Absence:
-    """2.3 and before: the period began with second ``curr_sec``, whose highest bit is a lock."""
+    """So in 2.2: the period began with second ``curr_sec``, whose highest bit is a lock."""
     second, current, past = (counter.number(name) for name in ("curr_sec", "curr_ctr", "prev_ctr"))
     if isinstance(second, Absence) or isinstance(current, Absence) or isinstance(past, Absence):
         return Absence("rate", f"struct {counter.layout.name} has other members")

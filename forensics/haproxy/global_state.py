@@ -46,7 +46,7 @@ class GlobalState:
 
     @cached_property
     def features(self) -> str | Absence:
-        """What the build was made with: ``+OPENSSL -ZLIB ...`` (variable ``build_features``: 2.6 has it, 2.2 does not)."""
+        """What the build was made with: ``+OPENSSL -ZLIB ...`` (``build_features``: 2.6 has it, 2.2 does not)."""
         target = self.space.word("build_features")
         return target if isinstance(target, Absence) else self.space.text(target, _LONGEST_FEATURES)
 

@@ -15,6 +15,8 @@ from forensics.record import open_record, record
 
 #: A ring larger than this is not read, in bytes. Those of HAProxy itself have 64 KiB and 1 MiB.
 LARGEST = 64 << 20
+#: The same where the build's layout is not known, and any pointer may be tried.
+_LARGEST_UNKNOWN = 4 << 20
 #: Bytes of one message that are handed out. HAProxy's own are cut at tune.bufsize, 16 KiB usually.
 LONGEST = 64 << 10
 
@@ -64,7 +66,9 @@ class Ring:
         return Absence(f"ring at {self.address:#x}", reason)
 
     def is_whole(self) -> bool:
-        """Whether the content is messages up to its end."""
+        """Whether the content is messages up to its end; there is always a byte for readers."""
+        if not self.data:
+            return False
         for _message in self.messages():
             pass
         return self.damage is None
@@ -82,6 +86,8 @@ def read_ring(space: TypedMemory, address: int) -> Ring | Absence:
     if space.has_struct("ring"):
         return ring
     for place in (_since_3_0(space, address), _up_to_2_9(space, address)):
+        if isinstance(place, Absence) or place.size > _LARGEST_UNKNOWN:
+            continue
         found = _content(space, address, place)
         if isinstance(found, Ring) and found.is_whole():
             return found

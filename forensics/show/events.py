@@ -42,8 +42,8 @@ def _one(state: State, sinks: list[Sink], question: Question) -> Answer | Absenc
     sink = next((one for one in sinks if one.name == name), None)
     if sink is None:
         return Absence(f"sink `{name}`", f"there are: {', '.join(one.name for one in sinks)}")
-    if sink.kind != "buffer" or not sink.ring:
-        return Absence(f"sink `{name}`", "it keeps nothing in memory")
+    if not sink.ring:
+        return Absence(f"sink `{name}`", "it keeps nothing in memory, as far as is known")
     ring = read_ring(state.space, sink.ring)
     return ring if isinstance(ring, Absence) else answer_of_ring(ring, question, scrubbed_trace)
 
@@ -62,8 +62,11 @@ def _scrubbed(sink: Sink) -> Sink:
 def _lines(sinks: list[Sink]) -> Iterator[str]:
     yield "Sinks of events; the name of one behind `show events` shows what it holds."
     for one in sinks:
-        yield f"    {one.name:<10} : type={one.kind}, {one.dropped} dropped, {one.description}"
+        known = [f"type={one.kind}"] if one.kind else []
+        known += [] if isinstance(one.dropped, Absence) else [f"{one.dropped} dropped"]
+        yield f"    {one.name:<10} : {', '.join((*known, one.description))}"
 
 
 def _plain(sink: Sink) -> dict[str, object]:
-    return {"name": sink.name, "description": sink.description, "type": sink.kind, "dropped": sink.dropped}
+    told = {} if isinstance(sink.dropped, Absence) else {"dropped": sink.dropped}
+    return {"name": sink.name, "description": sink.description, "type": sink.kind, **told}

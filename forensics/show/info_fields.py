@@ -43,10 +43,10 @@ class Line:
 
 
 def _ssl(asked: Asked) -> bool:
-    # 2.2 does not list its features in memory: there the counters of src/ssl_sock.c tell.
+    # 2.2 does not list its features in memory: there the counter of src/ssl_sock.c tells.
     if isinstance(asked.features, str):
         return asked.has_feature("OPENSSL")
-    return asked.has_variable("sslconns", "ssl_sock_handshake", "global_ssl")
+    return asked.has_variable("sslconns")
 
 
 def _zlib(asked: Asked) -> bool:

@@ -11,12 +11,14 @@ from forensics.haproxy.state import State
 from forensics.report.scrub import scrub_text
 from forensics.show.answer import Answer, Question
 
+_NOTHING = "# no message"
+
 
 def answer(state: State, question: Question) -> Answer | Absence:
     """The messages, oldest first; one line says so where HAProxy started without a word."""
     space = state.space
     if space.word("startup_logs") == 0:
-        return Answer(lambda: iter(("# nothing was said while it started",)), list)
+        return Answer(lambda: iter((_NOTHING,)), list)
     ring = read_startup_logs(space)
     return ring if isinstance(ring, Absence) else answer_of_ring(ring, question, scrub_text)
 
@@ -28,10 +30,19 @@ def answer_of_ring(ring: Ring, question: Question, scrubbed: Callable[[str], str
         return (scrubbed(one) if question.scrub else one for one in _chosen(ring, question))
 
     return Answer(
-        lambda: (line for message in messages() for line in message.rstrip("\n").split("\n")),
+        lambda: _lines(messages()),
         lambda: list(messages()),
         lambda: () if ring.damage is None else (ring.damage,),
     )
+
+
+def _lines(messages: Iterator[str]) -> Iterator[str]:
+    message = next(messages, None)
+    if message is None:
+        yield _NOTHING
+    while message is not None:
+        yield from message.rstrip("\n").split("\n")
+        message = next(messages, None)
 
 
 def _chosen(ring: Ring, question: Question) -> Iterator[str]:

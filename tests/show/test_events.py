@@ -17,6 +17,7 @@ pytestmark = [pytest.mark.xdist_group("haproxy")]
 
 ALL = ["haproxy-2.2", "haproxy-2.6", "haproxy-2.8", "haproxy-3.0", "package-3.2", "package-3.4"]
 WITH_LAYOUT = ["haproxy-2.2", "haproxy-2.6", "haproxy-3.0"]
+STRIPPED = ["haproxy-2.8", "package-3.2", "package-3.4"]
 #: What the requests of these tests say that nobody needs to see.
 SECRETS = ("very-secret", "private", "abcdef", "192.0.2.77", "www.example.org")
 
@@ -42,7 +43,19 @@ def test_the_sinks_are_those_of_the_live_process(name: str, taken: Callable[[str
     assert compared(process.lines("events"))[1:] == compared(process.live("show events"))[1:]
 
 
-@pytest.mark.parametrize("name", WITH_LAYOUT)
+@pytest.mark.parametrize("name", STRIPPED)
+def test_without_a_layout_sinks_and_their_rings_are_told_by_their_content(
+    name: str, taken: Callable[[str], Taken]
+) -> None:
+    process = taken(name)
+    live = [line.split(" : ")[0] for line in compared(process.live("show events"))[1:]]
+    dead = compared(process.lines("events"))[1:]
+    assert [line.split(" : ")[0] for line in dead] == live
+    assert "stdout : standard output (fd#1)" in dead
+    assert "buf0 : type=buffer, in-memory ring buffer" in dead
+
+
+@pytest.mark.parametrize("name", WITH_LAYOUT + STRIPPED)
 def test_traces_are_those_of_the_live_process(name: str, taken: Callable[[str], Taken]) -> None:
     process = taken(name)
     live = compared(process.live("show events buf0"))
@@ -51,7 +64,7 @@ def test_traces_are_those_of_the_live_process(name: str, taken: Callable[[str], 
     assert compared(process.lines("events", "buf0", scrub=False)) == live
 
 
-@pytest.mark.parametrize("name", WITH_LAYOUT)
+@pytest.mark.parametrize("name", WITH_LAYOUT + STRIPPED)
 def test_traces_do_not_show_what_users_sent(name: str, taken: Callable[[str], Taken]) -> None:
     lines = taken(name).lines("events", "buf0")
     assert not [line for line in lines for secret in SECRETS if secret in line]
