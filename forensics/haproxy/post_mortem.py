@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.elf.module import Module
-from forensics.haproxy.post_mortem_layout import MAGIC, TEXTS, UTSNAME, UTSNAME_SIZE, Shape, head, iter_shapes, shape_of
+from forensics.haproxy.post_mortem_layout import (
+    MAGIC,
+    ROOTS,
+    TEXTS,
+    UTSNAME,
+    UTSNAME_SIZE,
+    Shape,
+    head,
+    iter_shapes,
+    shape_of,
+)
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.memory.process import Segment
 from forensics.record import record
@@ -42,8 +52,9 @@ class PostMortem:
     """What was put aside, by the names of the structure's members; what a build does not keep is not there.
 
     ``platform`` has texts, ``process`` numbers (pid, uids, gids), ``limits`` pairs of soft and hard limits,
-    ``capabilities`` the effective, permitted and inheritable set, or the errno that asking for them gave. ``how``
-    says how the places of the members are known.
+    ``capabilities`` the effective, permitted and inheritable set, or the errno that asking for them gave; ``roots``
+    addresses of HAProxy's own variables, by the member that leads there. ``how`` says how the places of the
+    members are known.
     """
 
     address: int
@@ -53,6 +64,7 @@ class PostMortem:
     limits: dict[str, tuple[int, int]]
     capabilities: dict[str, tuple[int, int, int] | int]
     arguments: tuple[str, ...]
+    roots: dict[str, int]
     components: tuple[Component, ...]
 
 
@@ -69,7 +81,7 @@ def read_post_mortem(space: TypedMemory) -> PostMortem | Absence:
     reader = _Reader(space, data, _shape(space, address, data))
     return PostMortem(
         address, reader.shape.how, reader.platform(), reader.process(), reader.limits(), reader.capabilities(),
-        reader.arguments(), reader.components(),
+        reader.arguments(), reader.roots(), reader.components(),
     )  # fmt: skip
 
 
@@ -193,6 +205,11 @@ class _Reader:
                 break
             found.append(text)
         return tuple(found)
+
+    def roots(self) -> dict[str, int]:
+        """Where HAProxy's variables lie: ``ha_thread_ctx``, ``global`` and so on (a pointer to it of ``fdtab``)."""
+        found = {name: self.number(name, 8) for name in ROOTS}
+        return {name: value for name, value in found.items() if isinstance(value, int) and value}
 
     def names_haproxy(self) -> bool:
         """Whether the first component is HAProxy itself."""

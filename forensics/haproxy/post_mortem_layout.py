@@ -32,8 +32,10 @@ _MEMBERS = (
     "boot_lim_fd", "boot_lim_ram", "run_lim_fd", "run_lim_ram", "limit_fd", "limit_ram", "argv", "argc",
 )  # fmt: skip
 
-#: Pointers to HAProxy's roots stand between ``libs`` and the components, since 3.1-dev11 and in later 3.0.
-_ROOTS = 9
+#: Pointers to HAProxy's roots stand between ``libs`` and the components, since 3.1-dev11 and in later 3.0: by member.
+ROOTS = (
+    "tgroup_info", "thread_info", "tgroup_ctx", "thread_ctx", "pools", "proxies", "global", "fdtab", "activity",
+)  # fmt: skip
 #: MAX_THREADS of 2.9 and 3.0, whose structure had a table of threads; builds with another number are not known.
 _THREADS = 256
 
@@ -55,7 +57,7 @@ def shape_of(found: Struct) -> Shape:
     """The build's own layout."""
     paths = {"utsname": "platform.utsname", **{name: f"platform.{name}" for name, _size in TEXTS}}
     paths |= {name: f"process.{name}" for name in _MEMBERS}
-    paths |= {name: name for name in ("nb_components", "components")}
+    paths |= {name: name for name in (*ROOTS, "nb_components", "components")}
     fields = {name: found.field(path) for name, path in paths.items()}
     known = {name: field.offset for name, field in fields.items() if not isinstance(field, Absence)}
     return Shape(known, found.layout.source or "the layout of this build")
@@ -66,11 +68,11 @@ def iter_shapes(magic: bool) -> Iterator[Shape]:
     for libs in (True, False):
         for distro in (True, False):
             if magic:
-                yield _shape(magic, distro, _process_since_3_1(caps=True), libs, _ROOTS)
-                yield _shape(magic, distro, _process_since_3_1(caps=False), libs, _ROOTS)
-                yield _shape(magic, distro, _process_of_3_0(), libs, _ROOTS)
+                yield _shape(magic, distro, _process_since_3_1(caps=True), libs, ROOTS)
+                yield _shape(magic, distro, _process_since_3_1(caps=False), libs, ROOTS)
+                yield _shape(magic, distro, _process_of_3_0(), libs, ROOTS)
             else:
-                yield _shape(magic, distro, _process_of_2_9(), libs, 0)
+                yield _shape(magic, distro, _process_of_2_9(), libs, ())
 
 
 def head(magic: bool) -> Shape:
@@ -103,7 +105,7 @@ def _process_of_2_9() -> _Process:
     return limits, 48 + 16 * _THREADS
 
 
-def _shape(magic: bool, distro: bool, process: _Process, libs: bool, roots: int) -> Shape:
+def _shape(magic: bool, distro: bool, process: _Process, libs: bool, roots: tuple[str, ...]) -> Shape:
     offsets, at = {"utsname": len(MAGIC) if magic else 0}, (len(MAGIC) if magic else 0) + len(UTSNAME) * UTSNAME_SIZE
     for name, size in TEXTS:
         if name != "distro" or distro:
@@ -112,5 +114,7 @@ def _shape(magic: bool, distro: bool, process: _Process, libs: bool, roots: int)
     members, size = process
     at = at + 7 & ~7
     offsets |= {name: at + offset for name, offset in members.items()}
-    at += size + 8 * (libs + roots)
+    at += size + 8 * libs
+    offsets |= {name: at + 8 * index for index, name in enumerate(roots)}
+    at += 8 * len(roots)
     return Shape(offsets | {"nb_components": at, "components": at + 8}, "its content: the components name HAProxy")

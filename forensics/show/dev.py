@@ -150,6 +150,7 @@ def _plain(
     }
     if isinstance(found, PostMortem):
         plain |= {member.name: getattr(found, member.name) for member in members(found)}
+        plain["roots"] = {name: f"{address:#x}" for name, address in found.roots.items()}
     return plain
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from forensics.haproxy.post_mortem import PostMortem, read_post_mortem
+from forensics.show.asked import open_state
+from forensics.symbols.places import Places
 from samples import golden
 from tests.show.conftest import Taken
 
@@ -49,6 +52,20 @@ def test_a_core_alone_tells_it_by_the_magic(sample: str, release: str) -> None:
     assert isinstance(data, dict)
     assert data["how"].startswith("its content")
     assert [one.name for one in data["components"]] == ["haproxy"]
+
+
+@pytest.mark.parametrize("name", ["haproxy-3.0", "package-3.2", "package-3.4"])
+def test_the_roots_are_the_variables(name: str, taken: Callable[[str], Taken]) -> None:
+    """A core alone tells where HAProxy's variables lie."""
+    process = taken(name)
+    space = open_state(process.core, Places(executable=process.executable)).space
+    found = read_post_mortem(space)
+    assert isinstance(found, PostMortem)
+    variables = {"thread_info": "ha_thread_info", "thread_ctx": "ha_thread_ctx", "tgroup_info": "ha_tgroup_info",
+                 "global": "global", "activity": "activity", "pools": "pools"}  # fmt: skip
+    assert {each: found.roots[each] for each in variables} == {
+        each: space.variable(variable) for each, variable in variables.items()
+    }
 
 
 def test_older_releases_are_told_by_the_notes(taken: Callable[[str], Taken]) -> None:
