@@ -121,14 +121,19 @@ def _number_of_process(asked: Asked) -> Value:
 
 
 def _uptime(asked: Asked) -> Value:
-    if isinstance(asked.clock.uptime, Absence):
-        return asked.clock.uptime
-    seconds = asked.clock.uptime // 1_000_000
+    seconds = _uptime_seconds(asked)
+    if isinstance(seconds, Absence):
+        return seconds
     return f"{seconds // 86400}d {seconds % 86400 // 3600}h{seconds % 3600 // 60:02}m{seconds % 60:02}s"
 
 
-def _uptime_seconds(asked: Asked) -> Value:
-    return asked.clock.uptime if isinstance(asked.clock.uptime, Absence) else asked.clock.uptime // 1_000_000
+def _uptime_seconds(asked: Asked) -> int | Absence:
+    """Whole seconds. 2.2, whose counters of events go by seconds, takes the seconds of one date from the other's."""
+    clock, counter = asked.clock, asked.space.layout("freq_ctr")
+    by_second = not isinstance(counter, Absence) and "curr_sec" in counter.fields
+    if by_second and isinstance(clock.start, int) and isinstance(clock.seconds, tuple):
+        return max(clock.seconds[0] - clock.start // 1_000_000, 0)
+    return clock.uptime if isinstance(clock.uptime, Absence) else clock.uptime // 1_000_000
 
 
 def _start(asked: Asked) -> Value:
