@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from forensics.absence import Absence
 from forensics.elf.constants import signal_code_name, signal_name
 from forensics.elf.header import LP64, Layout
 from forensics.record import record
@@ -74,11 +75,12 @@ class MappedFile:
 
 @record
 class ProcessInfo:
-    """NT_PRPSINFO: ``name`` is pr_fname (15 characters), ``arguments`` pr_psargs (79)."""
+    """NT_PRPSINFO: ``name`` is pr_fname (15 characters), ``arguments`` pr_psargs (79), ``owner`` pr_uid and pr_gid."""
 
     pid: int
     name: str
     arguments: str
+    owner: tuple[int, int] | Absence = Absence("user of the process", "NT_PRPSINFO of this machine is not read for it")
 
 
 def iter_notes(data: bytes, layout: Layout = LP64) -> Iterator[Note]:
@@ -142,7 +144,11 @@ def parse_process(descriptor: bytes, layout: Layout = LP64) -> ProcessInfo | Non
         return None
     pid, name = known
     text = descriptor[name : name + 96]
-    return ProcessInfo(layout.number(descriptor[pid : pid + 4]), _text(text[:16]), _text(text[16:]).rstrip())
+    found = layout.number(descriptor[pid : pid + 4]), _text(text[:16]), _text(text[16:]).rstrip()
+    if layout.bits != 64:
+        return ProcessInfo(*found)
+    # Both stand before the pid, 4 bytes each.
+    return ProcessInfo(*found, (layout.number(descriptor[16:20]), layout.number(descriptor[20:24])))
 
 
 def _text(field: bytes) -> str:

@@ -19,5 +19,11 @@ class What:
 WHATS: dict[str, What] = {
     "peers": What("Peers sections, each peer's state and the tables that it shares.", "[SECTION]"),
     "table": What("Stick-tables; with a name the entries of that one (--limit, --offset).", "[NAME]"),
+    "activity": What("What each thread counted: loops, wakeups, tasks, accepted connections."),
+    "counters": What("Checks that matched (BUG_ON, WARN_ON, CHECK_IF, COUNT_IF); `all` for every check.", "[all]"),
+    "dev": What("The machine and the process as HAProxy noted them: versions, limits, user, command line."),
+    "events": What("Sinks of events and traces, and the messages of one (`buf0` holds traces).", "[SINK]"),
+    "info": What("The process as a whole: limits, counters, rates."),
     "libs": What("The executable and the libraries with their addresses."),
+    "startup-logs": What("What HAProxy said while it started."),
 }

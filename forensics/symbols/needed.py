@@ -30,6 +30,7 @@ STRUCTURES = (
     # files, rings, the process
     "fdtab", "poller", "global", "ring", "ring_storage", "sink", "post_mortem", "freq_ctr", "freq_ctr_period",
     "build_opts_str", "mworker_proc", "debug_count", "ha_caller", "timeval", "sockaddr_storage",
+    "accept_queue_ring", "post_mortem_component",
 )  # fmt: skip
 
 #: Enumerations, by name.
