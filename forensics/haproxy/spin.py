@@ -1,0 +1,126 @@
+"""The loop of a thread that spins for a lock: read from the machine code around its pc, whatever the function is called.
+
+plock.h compiles to a loop that pauses, loads the lock's word and tests it against a mask. The load tells which
+register holds the lock's address (or the address itself, where the compiler knew it), the test which bits are waited for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from forensics.absence import Absence
+from forensics.elf.constants import EM_AARCH64, EM_X86_64
+from forensics.record import record
+from forensics.unwind.backtrace import Process
+
+#: Bytes looked at before and behind the pc: gcc's loop of pl_wait_unlock_long() has some 120.
+_BEFORE, _BEHIND = 120, 140
+_PAUSE = b"\xf3\x90"
+#: mov r64, m64 (REX.W 8b), then test r64, r64 (REX.W 85 with a register) (Intel SDM).
+_LOAD_TEST = re.compile(rb"([\x48-\x4f])\x8b([\x00-\xbf])(?s:.{0,5}?)([\x48-\x4f])\x85([\xc0-\xff])")
+#: DWARF numbers of x86-64's registers in the order of their encoding (System V ABI, figure 3.36).
+_X86 = (0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15)
+
+#: Masks of pl_wait_unlock_long() on 64 bits, and what the thread wants (plock.h: pl_take_r, pl_take_s and pl_take_w).
+MASKS = {
+    0xFFFFFFFC00000000: "read",
+    0xFFFFFFFF00000000: "write or seek",
+    0x00000000FFFFFFFC: "write, once readers left",
+    0x00000000FFFFFFF8: "write, once readers left",
+    0x0000000300000000: "seek",
+    0x00000001: "a low-overhead lock",
+    0x00000002: "a low-overhead lock",
+}
+
+
+@record
+class Spin:
+    """A lock that is waited for: its ``address``, the bits of its word that must clear, and what told it."""
+
+    address: int
+    mask: int
+    how: str
+
+    @property
+    def wants(self) -> str:
+        """What the thread wants: ``read``, ``write or seek``."""
+        return MASKS.get(self.mask, "the lock")
+
+
+def find_spin(process: Process, pc: int, registers: Mapping[int, int]) -> Spin | Absence:
+    """The lock that the code at ``pc`` spins for with these registers (by DWARF number)."""
+    missing = Absence(f"lock at {pc:#x}", "the code there is no loop that waits for a lock")
+    code = process.code(pc - _BEFORE, _BEFORE + _BEHIND)
+    if isinstance(code, Absence):
+        return code
+    candidates: Iterator[Spin] = iter(())
+    if process.core.machine == EM_X86_64:
+        candidates = _loads_x86(code, pc - _BEFORE, registers, process.architecture.names)
+    elif process.core.machine == EM_AARCH64:
+        candidates = _loads_arm(code, registers)
+    return next((one for one in candidates if one.mask in MASKS and _is_held(process, one)), missing)
+
+
+def _is_held(process: Process, spin: Spin) -> bool:
+    """Whether the word still has bits that are waited for: memory that is no lock seldom looks so."""
+    word = process.core.memory.word(spin.address) if not spin.address & 7 else 0
+    return isinstance(word, int) and bool(word & spin.mask)
+
+
+def _loads_x86(code: bytes, start: int, registers: Mapping[int, int], names: Mapping[int, str]) -> Iterator[Spin]:
+    if _PAUSE not in code:
+        return
+    for found in _LOAD_TEST.finditer(code):
+        rex, modrm = found[1][0], found[2][0]
+        loaded = _X86[(modrm >> 3 & 7) + (8 if rex & 4 else 0)]
+        rex_test, modrm_test = found[3][0], found[4][0]
+        pair = (
+            _X86[(modrm_test >> 3 & 7) + (8 if rex_test & 4 else 0)],
+            _X86[(modrm_test & 7) + (8 if rex_test & 1 else 0)],
+        )
+        if loaded not in pair:
+            continue
+        mask = registers.get(pair[1] if pair[0] == loaded else pair[0], 0)
+        place = _operand(code, found.start() + 2, start, rex, registers, names)
+        if place is not None and found.start(3) == place[1]:
+            yield Spin(place[0], mask, place[2])
+
+
+def _operand(
+    code: bytes, at: int, start: int, rex: int, registers: Mapping[int, int], names: Mapping[int, str]
+) -> tuple[int, int, str] | None:
+    """The address that the operand at ``at`` (its ModRM byte) names, where the next instruction begins, and in words."""
+    mod, low = code[at] >> 6, code[at] & 7
+    position = at + 1
+    if mod == 0 and low == 5:
+        offset = int.from_bytes(code[position : position + 4], "little", signed=True)
+        return start + position + 4 + offset, position + 4, "an address in the code"
+    if low == 4:  # a byte of scale and index follows; only "no index" is a plain pointer
+        if code[position : position + 1] not in (b"\x24", b"\x64"):
+            return None
+        position += 1
+    size = (0, 1, 4)[mod]
+    offset = int.from_bytes(code[position : position + size], "little", signed=True)
+    base = _X86[low + (8 if rex & 1 else 0)]
+    if base not in registers:
+        return None
+    return registers[base] + offset & 0xFFFFFFFFFFFFFFFF, position + size, f"register {names.get(base, base)}"
+
+
+def _loads_arm(code: bytes, registers: Mapping[int, int]) -> Iterator[Spin]:
+    """ldr x, [x] or ldar x, [x], then within three instructions tst x, x (Arm ARM, C6.2)."""
+    words = [int.from_bytes(code[at : at + 4], "little") for at in range(0, len(code) - 3, 4)]
+    for place, word in enumerate(words):
+        if word & 0xFFC00000 == 0xF9400000:
+            offset = (word >> 10 & 0xFFF) * 8
+        elif word & 0xFFFFFC00 == 0xC8DFFC00:
+            offset = 0
+        else:
+            continue
+        base, loaded = word >> 5 & 31, word & 31
+        for test in words[place + 1 : place + 4]:
+            pair = (test >> 5 & 31, test >> 16 & 31)
+            if test & 0xFFE0FC1F == 0xEA00001F and loaded in pair and base in registers:
+                mask = registers.get(pair[1] if pair[0] == loaded else pair[0], 0)
+                yield Spin(registers[base] + offset, mask, f"register x{base}")
