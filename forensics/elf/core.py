@@ -54,7 +54,8 @@ class CoreDump:
     caused the dump first. ``signal`` is None when nothing killed the process
     (a core made by gcore). ``modules`` are sorted by address. A core that was
     cut before its notes has no thread, and ``gaps`` says so. ``code_mask`` are the bits
-    of a code address that hold an authentication code (aarch64; 0: not told). ``thread_pointers`` are those of aarch64 by LWP; x86-64 has them in pr_reg.
+    of a code address that hold an authentication code (aarch64; 0: not told). ``thread_pointers`` are those
+    of aarch64 by LWP; x86-64 has them in pr_reg.
     """
 
     path: str

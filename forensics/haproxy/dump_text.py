@@ -62,7 +62,7 @@ def _of_trash(space: TypedMemory, threads: list[Thread]) -> Iterator[DumpText]:
 
 
 def buffer_text(space: TypedMemory, address: int) -> str | Absence:
-    """The text that a ``struct buffer`` holds (size_t size, char *area, size_t data, size_t head: buf-t.h since 1.9)."""
+    """The text that a ``struct buffer`` holds (size, area, data, head, a word each: buf-t.h since 1.9)."""
     data = space.memory.read(address, 32)
     if isinstance(data, Absence):
         return data

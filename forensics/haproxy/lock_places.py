@@ -7,7 +7,7 @@ from time import monotonic
 
 from forensics.absence import Absence
 from forensics.haproxy.state import State
-from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.haproxy.structs import Struct, TypedMemory, known_text
 from forensics.haproxy.walks import Walk, iter_chain, iter_list
 from forensics.record import record
 from forensics.symbols.layout import Field, Layout
@@ -66,7 +66,7 @@ class LockPlaces:
         return Absence(f"owner of the lock at {address:#x}", "no known object holds this address")
 
     def _of_symbol(self, symbol: str, address: int) -> LockPlace:
-        name = symbol.split("+")[0]
+        name = symbol.split("+", maxsplit=1)[0]
         known = _ARRAYS.get(name)
         layout = self.space.layout(known[0]) if known else Absence(name, "not an array that is known")
         start = self.space.variable(name)
@@ -172,4 +172,4 @@ def _pools(space: TypedMemory) -> Iterator[tuple[Struct, str]]:
 
 
 def _id(one: Struct) -> str:
-    return one.text("id", 200) or f"{one.address:#x}"
+    return known_text(one.text("id", 200), f"{one.address:#x}")

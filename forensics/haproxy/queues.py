@@ -77,7 +77,7 @@ def iter_queues(state: State) -> Iterator[Queue]:
 
 
 def _group_count(space: TypedMemory) -> int:
-    """nbtgroups (2.5 on); without it all groups that can be, which then are empty."""
+    """Nbtgroups (2.5 on); without it all groups that can be, which then are empty."""
     found = space.object("global", "global")
     count = found if isinstance(found, Absence) else found.number("nbtgroups")
     return min(count, _MOST_GROUPS) if isinstance(count, int) and count > 0 else _MOST_GROUPS

@@ -1,7 +1,7 @@
-"""The loop of a thread that spins for a lock: read from the machine code around its pc, whatever the function is called.
+"""The loop of a thread that spins for a lock: read from the machine code around its pc, whatever its name.
 
 plock.h compiles to a loop that pauses, loads the lock's word and tests it against a mask. The load tells which
-register holds the lock's address (or the address itself, where the compiler knew it), the test which bits are waited for.
+register holds the lock's address (or the address itself, where the compiler knew it), the test which bits must clear.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def _loads_x86(code: bytes, start: int, registers: Mapping[int, int], names: Map
 def _operand(
     code: bytes, at: int, start: int, rex: int, registers: Mapping[int, int], names: Mapping[int, str]
 ) -> tuple[int, int, str] | None:
-    """The address that the operand at ``at`` (its ModRM byte) names, where the next instruction begins, and in words."""
+    """The address that the operand names whose ModRM byte is at ``at``, where the next instruction begins, and how."""
     mod, low = code[at] >> 6, code[at] & 7
     position = at + 1
     if mod == 0 and low == 5:
@@ -109,7 +109,7 @@ def _operand(
 
 
 def _loads_arm(code: bytes, registers: Mapping[int, int]) -> Iterator[Spin]:
-    """ldr x, [x] or ldar x, [x], then within three instructions tst x, x (Arm ARM, C6.2)."""
+    """Loads by ldr x, [x] or ldar x, [x], then within three instructions tst x, x (Arm ARM, C6.2)."""
     words = [int.from_bytes(code[at : at + 4], "little") for at in range(0, len(code) - 3, 4)]
     for place, word in enumerate(words):
         if word & 0xFFC00000 == 0xF9400000:

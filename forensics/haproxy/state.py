@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.haproxy.release import Release, find_release
@@ -10,6 +11,9 @@ from forensics.haproxy.structs import NO_SYMBOLS, TypedMemory
 from forensics.symbols.layout import OF_THIS_BUILD
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
+
+if TYPE_CHECKING:
+    from forensics.haproxy.locks import Locks
 
 
 class State:
@@ -31,6 +35,13 @@ class State:
         if self._stacks is None:
             self._stacks = backtraces(self.process)
         return self._stacks
+
+    @cached_property
+    def locks(self) -> Locks:
+        """The locks that threads wait for."""
+        from forensics.haproxy.locks import read_locks
+
+        return read_locks(self)
 
     @cached_property
     def release(self) -> Release | Absence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.haproxy.structs import Struct, TypedMemory, known, known_text
 from forensics.haproxy.threads import names_of
 from forensics.record import record
 
@@ -86,18 +86,20 @@ def read_task(space: TypedMemory, address: int) -> Task | Absence:
     if isinstance(found, Absence):
         return found
     state, process = found.number("state"), found.number("process")
-    if isinstance(state, Absence) or isinstance(process, Absence):
-        return state if isinstance(state, Absence) else process
+    if isinstance(state, Absence):
+        return state
+    if isinstance(process, Absence):
+        return process
     tasklet = _is_tasklet(found, state)
     caller = _caller(space, found)
-    context = found.number("context") or 0
+    context = known(found.number("context"))
     absent = Absence(f"timer of {address:#x}", "a tasklet has none")
     function = space.function_name(process) if process and space.is_code(process) else ""
     return Task(
-        address, tasklet, state, _state_names(found, state), process, function, context, found.number("calls") or 0,
+        address, tasklet, state, _state_names(found, state), process, function, context, known(found.number("calls")),
         absent if tasklet else found.number("expire"), absent if tasklet else _linked(found, "wq"),
         absent if tasklet else found.number("wq.key"), found.number("tid"), absent if tasklet else found.number("nice"),
-        found.number(found.first("wake_date", "call_date") or ""), caller, _freed(found),
+        found.number(known_text(found.first("wake_date", "call_date"))), caller, _freed(found),
         _applet(space, function, context),
     )  # fmt: skip
 
@@ -149,4 +151,4 @@ def _applet(space: TypedMemory, function: str, context: int) -> str:
         return ""
     appctx = space.at("appctx", context)
     applet = appctx.follow("applet", "applet") if isinstance(appctx, Struct) else appctx
-    return applet.text("name", 100) or "" if isinstance(applet, Struct) else ""
+    return known_text(applet.text("name", 100)) if isinstance(applet, Struct) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.structs import TypedMemory
+from forensics.haproxy.structs import TypedMemory, known
 from forensics.haproxy.thread_local import thread_pointer, thread_variable
 from forensics.record import record
 from forensics.unwind.backtrace import thread_numbers
@@ -26,17 +26,22 @@ class ThreadId:
 def thread_ids(space: TypedMemory) -> dict[int, ThreadId]:
     """HAProxy's number of each thread of the core that is one of HAProxy's own, by LWP."""
     core = space.process.core
-    known = {pointer: (tid, how) for tid, pointer, how in _known_pointers(space)}
+    kept = {pointer: (tid, how) for tid, pointer, how in _known_pointers(space)}
     found = {}
     for thread in core.threads:
         pointer = thread_pointer(space, thread)
-        if isinstance(pointer, int) and pointer in known:
-            found[thread.lwp] = ThreadId(thread.lwp, *known[pointer])
+        if isinstance(pointer, int) and pointer in kept:
+            found[thread.lwp] = ThreadId(thread.lwp, *kept[pointer])
     found = found or {one.lwp: one for one in _by_tid(space)}
     if found:
         return found
     ordered = thread_numbers(core)
     return {lwp: ThreadId(lwp, number - 1, "the order of the LWPs") for lwp, number in ordered.items()}
+
+
+def numbers_of(space: TypedMemory) -> dict[int, int]:
+    """HAProxy's numbers, from 1, by LWP: those of its own threads, as its dumps write them."""
+    return {lwp: one.tid + 1 for lwp, one in thread_ids(space).items()}
 
 
 def _by_tid(space: TypedMemory) -> Iterator[ThreadId]:
@@ -65,7 +70,7 @@ def _of_thread_info(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
         if isinstance(member, Absence):
             return
         pointer = info.number(member)
-        yield tid, pointer or 0, f"ha_thread_info[{tid}].{member}"
+        yield tid, known(pointer), f"ha_thread_info[{tid}].{member}"
 
 
 def _of_post_mortem(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
@@ -77,7 +82,7 @@ def _of_post_mortem(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
     for tid in range(min(field.count, MOST_THREADS)):
         one = found.inner("process.thread_info", tid)
         pointer = one.number("pth_id") if not isinstance(one, Absence) else one
-        yield tid, pointer or 0, f"post_mortem.process.thread_info[{tid}].pth_id"
+        yield tid, known(pointer), f"post_mortem.process.thread_info[{tid}].pth_id"
 
 
 def _of_pthreads(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
@@ -87,4 +92,4 @@ def _of_pthreads(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
         return
     for tid in range(min(extent[1] // 8, MOST_THREADS)):
         pointer = space.memory.word(extent[0] + 8 * tid)
-        yield tid, pointer or 0, f"ha_pthread[{tid}]"
+        yield tid, known(pointer), f"ha_pthread[{tid}]"

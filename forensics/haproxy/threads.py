@@ -20,7 +20,9 @@ CLASSES = ("urgent", "normal", "bulk", "heavy")
 #: Nobody is isolated (thread.c: isolated_thread, since 2.7).
 _NOBODY = 0xFFFFFFFF
 
-_NO_CONTEXT = Absence("state of the thread", "the layout of struct thread_ctx is not known", "the debug symbols of this build")
+_NO_CONTEXT = Absence(
+    "state of the thread", "the layout of struct thread_ctx is not known", "the debug symbols of this build"
+)
 
 
 class Thread:
@@ -162,15 +164,17 @@ def names_of(bits: int, names: dict[int, str]) -> tuple[str, ...]:
 
 def _element(space: TypedMemory, variable: str, struct: str, index: int) -> Struct | Absence:
     extent, layout = space.extent(variable), space.layout(struct)
-    if isinstance(extent, Absence) or isinstance(layout, Absence):
-        return extent if isinstance(extent, Absence) else layout
+    if isinstance(extent, Absence):
+        return extent
+    if isinstance(layout, Absence):
+        return layout
     if not layout.size or (index + 1) * layout.size > extent[1]:
         return Absence(f"{variable}[{index}]", "the array has no such element")
     return space.at(struct, extent[0] + index * layout.size)
 
 
 def thread_count(space: TypedMemory) -> int | Absence:
-    """nbthread of the running configuration."""
+    """The number of HAProxy's threads (`nbthread`)."""
     found = space.object("global", "global")
     count = found if isinstance(found, Absence) else found.number("nbthread")
     if isinstance(count, int) and not 0 < count <= MOST_THREADS:

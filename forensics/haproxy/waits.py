@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.haproxy.spin import Spin, find_spin
 from forensics.haproxy.state import State
+from forensics.haproxy.thread_ids import numbers_of
 from forensics.names import plain_name
 from forensics.record import record
 from forensics.unwind.frame import Frame, ThreadStack
 from forensics.unwind.machine_state import interrupted_frame
 
 #: Functions that wait for a lock (plock.h, thread.h).
-_WAITERS = re.compile(r"_*pl_(?:wait_|take_|lorw_)\w*$|_*(?:ha_)?(?:spin_lock|rwlock_(?:wr|rd|sk)lock)\w*$|__RWLOCK_\w+|__SPIN_LOCK$")
+_WAITERS = re.compile(
+    r"_*pl_(?:wait_|take_|lorw_)\w*$|_*(?:ha_)?(?:spin_lock|rwlock_(?:wr|rd|sk)lock)\w*$|__RWLOCK_\w+|__SPIN_LOCK$"
+)
 #: A thread that waits until all others are harmless (src/thread.c).
 _ISOLATING = re.compile(r"thread_isolate(?:_full)?$")
 #: A thread that waits until another one is no longer alone.
@@ -39,15 +42,23 @@ class Wait:
     frame: int
     spin: Spin | Absence
 
+    @property
+    def words(self) -> str:
+        """``thread 2 (LWP 6934) waits to write or seek, in stktable_touch_with_exp()``."""
+        wants = f"to {self.spin.wants}" if isinstance(self.spin, Spin) and self.spin.mask > 3 else "for it"
+        where = f"{self.function}()" if self.function else "code without a name"
+        return f"thread {self.number} (LWP {self.lwp}) waits {wants}, in {where}"
+
 
 def iter_waits(state: State) -> Iterator[Wait]:
     """The threads that wait for a lock, in the order of the core."""
+    numbers = numbers_of(state.space)
     for stack in state.stacks:
-        frames = running_frames(stack)
+        frames, number = running_frames(stack), numbers.get(stack.lwp, stack.number)
         for place, frame in enumerate(frames[:_INNERMOST]):
             found = find_spin(state.process, frame.pc, _registers(frames, place))
             if isinstance(found, Spin) or _waits_by_name(frame):
-                yield Wait(stack.lwp, stack.number, _wanting(frames[place:]), frame.index, found)
+                yield Wait(stack.lwp, number, _wanting(frames[place:]), frame.index, found)
                 break
             if not frame.inlined and not _YIELDS.match(plain_name(frame.function)):
                 break

@@ -18,4 +18,7 @@ class What:
 
 WHATS: dict[str, What] = {
     "libs": What("The executable and the libraries with their addresses."),
+    "locks": What("Threads that wait for a lock: whose it is, who holds it, and circles of waits."),
+    "tasks": What("Tasks in the run queues and wait queues, by function; `all` lists each.", "[all]"),
+    "threads": What("Each thread with its queues, its task and its panic text."),
 }
