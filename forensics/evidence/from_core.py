@@ -12,6 +12,7 @@ from forensics.haproxy.death import Death, culprit_frames, decide
 from forensics.haproxy.layout import is_sharded, stktable_layout
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release, find_release
+from forensics.haproxy.state import State
 from forensics.names import UNNAMED, plain_name
 from forensics.record import field, record
 from forensics.source import Source
@@ -37,6 +38,14 @@ class CoreWitness:
     death: Death
     counters: Counters | Absence = _NOT_READ
     told: dict[str, object] = field(default_factory=dict, compare=False)
+    kept: dict[str, State] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def state(self) -> State:
+        """The process as readers of its state take it; one for all collectors, which keeps what each has read."""
+        if not self.kept:
+            self.kept["state"] = State(self.process, self.stacks)
+        return self.kept["state"]
 
     @property
     def path(self) -> str:

@@ -9,13 +9,13 @@ from forensics.absence import Absence
 from forensics.evidence.fact import Fact
 from forensics.haproxy.plock import LockWord
 from forensics.haproxy.spin import Spin
-from forensics.haproxy.state import State
 from forensics.names import plain_name
 from forensics.source import Source
 
 if TYPE_CHECKING:
     from forensics.evidence.from_core import CoreWitness
     from forensics.haproxy.locks import Lock, Locks
+    from forensics.haproxy.state import State
     from forensics.haproxy.task import Task
     from forensics.haproxy.threads import Thread
 
@@ -26,10 +26,9 @@ _MOST = 64
 def collect_threads(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """The task that the crashed thread was running; for the report, what every thread ran."""
     from forensics.haproxy.task import read_task
-    from forensics.haproxy.threads import iter_threads
 
-    state = State(witness.process, witness.stacks)
-    threads = list(iter_threads(state))
+    state = witness.state
+    threads = list(state.threads)
     tasks: dict[int, Task] = {}
     for thread in threads:
         current = thread.current
@@ -79,7 +78,7 @@ def _row(thread: Thread, task: Task | None) -> dict[str, object]:
 
 def collect_locks(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """Which threads wait, for which lock, and who holds it."""
-    state = State(witness.process, witness.stacks)
+    state = witness.state
     if not witness.stacks:
         return
     found = state.locks

@@ -14,7 +14,6 @@ from forensics.haproxy.lock_history import Step, held_of, lock_labels, steps_of
 from forensics.haproxy.lock_places import LockPlace
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import Struct, TypedMemory, known
-from forensics.haproxy.thread_ids import numbers_of
 from forensics.haproxy.threads import Thread
 from forensics.haproxy.waits import running_frames
 from forensics.names import plain_name
@@ -129,7 +128,7 @@ def _last_place(lock: Struct) -> str:
 
 
 def _by_stack(state: State, functions: re.Pattern[str], waiting: frozenset[int]) -> Iterator[Holder]:
-    numbers = numbers_of(state.space)
+    numbers = state.numbers
     for stack in state.stacks:
         name, number = _inside(stack, functions), numbers.get(stack.lwp, stack.number)
         if name and number not in waiting:

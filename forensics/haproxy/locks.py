@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
-from forensics.haproxy.activity import IDLE, activity_of
-from forensics.haproxy.lock_holders import Holder, iter_holders
-from forensics.haproxy.lock_places import LockPlace, LockPlaces
 from forensics.haproxy.plock import LockWord, lock_word
 from forensics.haproxy.spin import Spin
 from forensics.haproxy.state import State
-from forensics.haproxy.thread_ids import numbers_of
-from forensics.haproxy.threads import Thread, iter_threads
+from forensics.haproxy.threads import Thread
 from forensics.haproxy.waits import Wait, isolating, iter_waits
 from forensics.record import record
+
+if TYPE_CHECKING:
+    from forensics.haproxy.lock_holders import Holder
+    from forensics.haproxy.lock_places import LockPlace
 
 #: Circles that are told.
 _MOST_CYCLES = 10
@@ -38,7 +39,7 @@ class Lock:
     @property
     def name(self) -> str:
         """Whose lock it is, else its address."""
-        return self.place.words if isinstance(self.place, LockPlace) else f"{self.address:#x}"
+        return f"{self.address:#x}" if isinstance(self.place, Absence) else self.place.words
 
     @property
     def owner(self) -> str:
@@ -123,7 +124,7 @@ class Locks:
 
 def read_locks(state: State) -> Locks:
     """The locks of the dead process that matter: those that its threads wait for."""
-    threads = list(iter_threads(state))
+    threads = state.threads
     waits = list(iter_waits(state))
     isolation = _isolation(state, threads)
     locks = tuple(_locks(state, threads, waits)) if waits else ()
@@ -132,6 +133,9 @@ def read_locks(state: State) -> Locks:
 
 
 def _locks(state: State, threads: Sequence[Thread], waits: Sequence[Wait]) -> Iterator[Lock]:
+    from forensics.haproxy.lock_holders import iter_holders
+    from forensics.haproxy.lock_places import LockPlaces
+
     places = LockPlaces(state)
     by_address: dict[int, list[Wait]] = {}
     for wait in waits:
@@ -149,12 +153,14 @@ def _locks(state: State, threads: Sequence[Thread], waits: Sequence[Wait]) -> It
 
 def _others_run(state: State, lwps: set[int]) -> bool:
     """Whether a thread that is not one of ``lwps`` does anything."""
+    from forensics.haproxy.activity import IDLE, activity_of
+
     others = [stack for stack in state.stacks if stack.lwp not in lwps]
     return any(activity_of([frame.function for frame in stack.frames]).rank != IDLE for stack in others)
 
 
 def _isolation(state: State, threads: Sequence[Thread]) -> Isolation:
-    numbers = numbers_of(state.space)
+    numbers = state.numbers
     wanting = {numbers.get(stack.lwp, stack.number): isolating(stack) for stack in state.stacks}
     alone = tuple(sorted(number for number, what in wanting.items() if what == "isolating"))
     harmful = tuple(one.number for one in threads if one.harmless == 0 and one.number not in alone) if alone else ()

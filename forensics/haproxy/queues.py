@@ -12,7 +12,7 @@ from forensics.absence import Absence
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.haproxy.task import Task, read_task
-from forensics.haproxy.threads import CLASSES, Thread, iter_threads
+from forensics.haproxy.threads import CLASSES, Thread
 from forensics.haproxy.walks import Walk, iter_list, iter_tree
 from forensics.record import open_record, record
 
@@ -57,7 +57,7 @@ class Queues:
 
 def iter_queues(state: State) -> Iterator[Queue]:
     """All queues that the build has: run queues first, as HAProxy's `show tasks` counts them."""
-    space, threads = state.space, list(iter_threads(state))
+    space, threads = state.space, state.threads
     shared = space.variable("rqueue")
     if isinstance(shared, int):
         yield Queue(RUN, "global run queue", 0, shared, "rq")

@@ -14,6 +14,7 @@ from forensics.unwind.frame import ThreadStack
 
 if TYPE_CHECKING:
     from forensics.haproxy.locks import Locks
+    from forensics.haproxy.threads import Thread
 
 
 class State:
@@ -35,6 +36,18 @@ class State:
         if self._stacks is None:
             self._stacks = backtraces(self.process)
         return self._stacks
+
+    @cached_property
+    def threads(self) -> tuple[Thread, ...]:
+        """HAProxy's threads in their order."""
+        from forensics.haproxy.threads import read_threads
+
+        return tuple(read_threads(self.space))
+
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """HAProxy's numbers of its threads, from 1 as its dumps write them, by LWP."""
+        return {thread.lwp: thread.number for thread in self.threads if thread.lwp}
 
     @cached_property
     def locks(self) -> Locks:

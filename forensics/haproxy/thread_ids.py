@@ -23,10 +23,10 @@ class ThreadId:
     how: str
 
 
-def thread_ids(space: TypedMemory) -> dict[int, ThreadId]:
-    """HAProxy's number of each thread of the core that is one of HAProxy's own, by LWP."""
+def thread_ids(space: TypedMemory, most: int = MOST_THREADS) -> dict[int, ThreadId]:
+    """HAProxy's number of each thread of the core that is one of HAProxy's own, by LWP; it has ``most`` threads."""
     core = space.process.core
-    kept = {pointer: (tid, how) for tid, pointer, how in _known_pointers(space)}
+    kept = {pointer: (tid, how) for tid, pointer, how in _known_pointers(space, most)}
     found = {}
     for thread in core.threads:
         pointer = thread_pointer(space, thread)
@@ -39,11 +39,6 @@ def thread_ids(space: TypedMemory) -> dict[int, ThreadId]:
     return {lwp: ThreadId(lwp, number - 1, "the order of the LWPs") for lwp, number in ordered.items()}
 
 
-def numbers_of(space: TypedMemory) -> dict[int, int]:
-    """HAProxy's numbers, from 1, by LWP: those of its own threads, as its dumps write them."""
-    return {lwp: one.tid + 1 for lwp, one in thread_ids(space).items()}
-
-
 def _by_tid(space: TypedMemory) -> Iterator[ThreadId]:
     """The thread-local ``tid`` (thread.c), which is exported: what stripped builds of 2.5 to 2.8 leave."""
     for thread in space.process.core.threads:
@@ -54,18 +49,18 @@ def _by_tid(space: TypedMemory) -> Iterator[ThreadId]:
             yield ThreadId(thread.lwp, tid, "the thread-local variable tid")
 
 
-def _known_pointers(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
+def _known_pointers(space: TypedMemory, most: int) -> Iterator[tuple[int, int, str]]:
     """(tid, pthread_t, where) as HAProxy keeps them, of the newest layout that the build has."""
     for reader in (_of_thread_info, _of_post_mortem, _of_pthreads):
-        found = [(tid, pointer, how) for tid, pointer, how in reader(space) if pointer]
+        found = [(tid, pointer, how) for tid, pointer, how in reader(space, most) if pointer]
         if found:
             yield from found
             return
 
 
-def _of_thread_info(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
+def _of_thread_info(space: TypedMemory, most: int) -> Iterator[tuple[int, int, str]]:
     """pth_id since 2.9 (tinfo-t.h), pthread up to 2.4."""
-    for tid, info in enumerate(space.array("ha_thread_info", "thread_info", MOST_THREADS)):
+    for tid, info in enumerate(space.array("ha_thread_info", "thread_info", most)):
         member = info.first("pth_id", "pthread")
         if isinstance(member, Absence):
             return
@@ -73,23 +68,23 @@ def _of_thread_info(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
         yield tid, known(pointer), f"ha_thread_info[{tid}].{member}"
 
 
-def _of_post_mortem(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
+def _of_post_mortem(space: TypedMemory, most: int) -> Iterator[tuple[int, int, str]]:
     """post_mortem.process.thread_info[] of 2.9 and 3.0 (debug.c)."""
     found = space.object("post_mortem", "post_mortem")
     field = found.field("process.thread_info") if not isinstance(found, Absence) else found
     if isinstance(found, Absence) or isinstance(field, Absence):
         return
-    for tid in range(min(field.count, MOST_THREADS)):
+    for tid in range(min(field.count, most)):
         one = found.inner("process.thread_info", tid)
         pointer = one.number("pth_id") if not isinstance(one, Absence) else one
         yield tid, known(pointer), f"post_mortem.process.thread_info[{tid}].pth_id"
 
 
-def _of_pthreads(space: TypedMemory) -> Iterator[tuple[int, int, str]]:
+def _of_pthreads(space: TypedMemory, most: int) -> Iterator[tuple[int, int, str]]:
     """The static array ha_pthread (thread.c since 2.5)."""
     extent = space.extent("ha_pthread")
     if isinstance(extent, Absence):
         return
-    for tid in range(min(extent[1] // 8, MOST_THREADS)):
+    for tid in range(min(extent[1] // 8, most)):
         pointer = space.memory.word(extent[0] + 8 * tid)
         yield tid, known(pointer), f"ha_pthread[{tid}]"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.state import State
-from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.haproxy.structs import Struct, TypedMemory, known
 from forensics.haproxy.thread_ids import MOST_THREADS, ThreadId, thread_ids
 
 #: TH_FL_* (tinfo-t.h, since 2.5); TI_FL_STUCK was the only one before, with the same value.
@@ -182,10 +181,10 @@ def thread_count(space: TypedMemory) -> int | Absence:
     return count
 
 
-def iter_threads(state: State) -> Iterator[Thread]:
+def read_threads(space: TypedMemory) -> Iterator[Thread]:
     """All of HAProxy's threads in their order; threads of libraries are not among them."""
-    known = {one.tid: one for one in thread_ids(state.space).values()}
-    count = thread_count(state.space)
-    tids = range(count) if isinstance(count, int) else sorted(known)
+    count = thread_count(space)
+    found = {one.tid: one for one in thread_ids(space, known(count, MOST_THREADS)).values()}
+    tids = range(count) if isinstance(count, int) else sorted(found)
     for tid in tids:
-        yield Thread(state.space, tid, known.get(tid))
+        yield Thread(space, tid, found.get(tid))

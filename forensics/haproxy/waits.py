@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.haproxy.spin import Spin, find_spin
 from forensics.haproxy.state import State
-from forensics.haproxy.thread_ids import numbers_of
 from forensics.names import plain_name
 from forensics.record import record
 from forensics.unwind.frame import Frame, ThreadStack
@@ -52,7 +51,7 @@ class Wait:
 
 def iter_waits(state: State) -> Iterator[Wait]:
     """The threads that wait for a lock, in the order of the core."""
-    numbers = numbers_of(state.space)
+    numbers = state.numbers
     for stack in state.stacks:
         frames, number = running_frames(stack), numbers.get(stack.lwp, stack.number)
         for place, frame in enumerate(frames[:_INNERMOST]):

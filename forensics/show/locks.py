@@ -13,7 +13,6 @@ from forensics.haproxy.locks import Isolation, Lock, Locks
 from forensics.haproxy.plock import LockWord
 from forensics.haproxy.spin import Spin
 from forensics.haproxy.state import State
-from forensics.haproxy.threads import iter_threads
 from forensics.show.answer import Answer, Question
 
 
@@ -43,7 +42,7 @@ def _lines(state: State, found: Locks) -> Iterator[str]:
     yield from _isolation(found.isolation)
     for words in found.deadlocks:
         yield f"deadlock: {words}"
-    for thread in iter_threads(state):
+    for thread in state.threads:
         steps = history(state.space, thread)
         if steps:
             still = ", ".join(one.words for one in held(state.space, thread)) or "none"

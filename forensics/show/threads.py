@@ -15,7 +15,7 @@ from forensics.haproxy.lock_holders import held, history
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import known
 from forensics.haproxy.task import Task, read_task
-from forensics.haproxy.threads import Thread, iter_threads
+from forensics.haproxy.threads import Thread
 from forensics.haproxy.waits import running_frames
 from forensics.report.scrub import scrub_text
 from forensics.show.answer import Answer, Question
@@ -27,7 +27,7 @@ _UNKNOWN = "?"
 
 def answer(state: State, question: Question) -> Answer | Absence:
     """The threads in HAProxy's order."""
-    threads = list(iter_threads(state))
+    threads = list(state.threads)
     if not threads:
         return Absence("threads", "the core holds no thread", "the complete core")
     threads = threads[question.offset : question.offset + question.limit if question.limit else None]
