@@ -101,16 +101,23 @@ def _by_debug(
     """The masks of struct ha_spinlock or ha_rwlock: DEBUG_THREAD up to 3.1, DEBUG_THREAD=2 or DEBUG_FULL later."""
     target = place.field.target if isinstance(place, LockPlace) and place.field is not None else ""
     lock = space.at(target, address) if target in _OWNERS else Absence("owner", "this build does not debug its locks")
-    states = lock.field("info.st") if isinstance(lock, Struct) else lock
-    if isinstance(lock, Absence) or isinstance(states, Absence):
+    if isinstance(lock, Absence):
         return
-    for group in range(min(states.count, _MOST_GROUPS)):
-        masks = lock.inner("info.st", group)
-        for member in _OWNERS[target] if isinstance(masks, Struct) else ():
-            mask = known(masks.number(member)) if isinstance(masks, Struct) else 0
+    for group, masks in _states(lock):
+        for member in _OWNERS[target]:
+            mask = known(masks.number(member))
             for thread in threads:
                 if mask and _bit(thread, group) & mask:
                     yield Holder(thread.number, f"{target}.{member}{_last_place(lock)}", True)
+
+
+def _states(lock: Struct) -> Iterator[tuple[int, Struct]]:
+    """The masks of each thread group (2.7 on: info.st[]), those of the process up to 2.6 (info)."""
+    states = lock.field("info.st")
+    for group in range(1 if isinstance(states, Absence) else min(states.count, _MOST_GROUPS)):
+        masks = lock.inner("info") if isinstance(states, Absence) else lock.inner("info.st", group)
+        if isinstance(masks, Struct):
+            yield group, masks
 
 
 def _bit(thread: Thread, group: int) -> int:

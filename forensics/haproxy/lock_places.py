@@ -71,11 +71,20 @@ class LockPlaces:
         layout = self.space.layout(known[0]) if known else Absence(name, "not an array that is known")
         start = self.space.variable(name)
         if known is None or isinstance(layout, Absence) or isinstance(start, Absence) or not layout.size:
-            return LockPlace(symbol, "", "")
+            return LockPlace(symbol, "", "", self._debugged(name) if symbol == name else None)
         index, offset = divmod(address - start, layout.size)
         member, field = member_at(self.space, layout, offset)
         number = index if known[1] == "bucket" else index + 1
         return LockPlace(f"{known[1]} {number}", known[0], member, field)
+
+    def _debugged(self, name: str) -> Field | None:
+        """What a global lock is in a build that debugs its locks: its size tells, as the symbol has no type."""
+        extent = self.space.extent(name)
+        for struct in ("ha_rwlock", "ha_spinlock"):
+            layout = self.space.layout(struct)
+            if isinstance(layout, Layout) and not isinstance(extent, Absence) and extent[1] == layout.size:
+                return Field(0, layout.size, "struct", struct)
+        return None
 
     def _iter_known(self) -> Iterator[tuple[int, Layout, str]]:
         """Start, layout and name of the objects that hold locks, walked no further than somebody asks."""

@@ -2,12 +2,15 @@
 
 plock.h compiles to a loop that pauses, loads the lock's word and tests it against a mask. The load tells which
 register holds the lock's address (or the address itself, where the compiler knew it), the test which bits must clear.
+Up to 2.6 each place that takes a lock has a loop of its own: it takes back what it added to the word, pauses, and tries
+again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from forensics.absence import Absence
 from forensics.elf.constants import EM_AARCH64, EM_X86_64
@@ -19,6 +22,11 @@ _BEFORE, _BEHIND = 120, 140
 _PAUSE = b"\xf3\x90"
 #: mov r64, m64 (REX.W 8b), then test r64, r64 (REX.W 85 with a register) (Intel SDM).
 _LOAD_TEST = re.compile(rb"([\x48-\x4f])\x8b([\x00-\xbf])(?s:.{0,5}?)([\x48-\x4f])\x85([\xc0-\xff])")
+#: lock sub $imm8, m64 (f0 REX.W 83 /5) or lock sub r64, m64 (f0 REX.W 29), then pause.
+_DROP = re.compile(rb"\xf0[\x48-\x4f](?:(\x83)([\x28-\x2f\x68-\x6f\xa8-\xaf])|(\x29)([\x00-\xbf]))(?s:.{0,6}?)\xf3\x90")
+#: How far from the pause the pc may be, before and behind.
+_NEAR_BEFORE, _NEAR_BEHIND = 16, 8
+_READER, _WRITER = 0xFFFFFFFC00000000, 0xFFFFFFFF00000000
 #: DWARF numbers of x86-64's registers in the order of their encoding (System V ABI, figure 3.36).
 _X86 = (0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15)
 
@@ -56,7 +64,8 @@ def find_spin(process: Process, pc: int, registers: Mapping[int, int]) -> Spin |
         return code
     candidates: Iterator[Spin] = iter(())
     if process.core.machine == EM_X86_64:
-        candidates = _loads_x86(code, pc - _BEFORE, registers, process.architecture.names)
+        names = process.architecture.names
+        candidates = chain(_loads_x86(code, pc - _BEFORE, registers, names), _drops_x86(code, pc, registers, names))
     elif process.core.machine == EM_AARCH64:
         candidates = _loads_arm(code, registers)
     return next((one for one in candidates if one.mask in MASKS and _is_held(process, one)), missing)
@@ -87,15 +96,34 @@ def _loads_x86(code: bytes, start: int, registers: Mapping[int, int], names: Map
             yield Spin(place[0], mask, place[2])
 
 
+def _drops_x86(code: bytes, pc: int, registers: Mapping[int, int], names: Mapping[int, str]) -> Iterator[Spin]:
+    """The loops of 2.2 to 2.6, where the pc is right at the pause: it may stand in a large function."""
+    for found in _DROP.finditer(code):
+        pause, immediate = found.end() - 2, found[1] is not None
+        if not pause - _NEAR_BEFORE <= _BEFORE <= pause + _NEAR_BEHIND:
+            continue
+        place = _operand(code, found.start() + 3, pc - _BEFORE, code[found.start() + 1], registers, names, immediate)
+        # One reader is the 4 that fits into a byte; seekers and writers add more.
+        if place is not None and place[1] == pause:
+            yield Spin(place[0], _READER if immediate else _WRITER, place[2])
+
+
 def _operand(
-    code: bytes, at: int, start: int, rex: int, registers: Mapping[int, int], names: Mapping[int, str]
+    code: bytes,
+    at: int,
+    start: int,
+    rex: int,
+    registers: Mapping[int, int],
+    names: Mapping[int, str],
+    immediate: int = 0,
 ) -> tuple[int, int, str] | None:
     """The address that the operand names whose ModRM byte is at ``at``, where the next instruction begins, and how."""
     mod, low = code[at] >> 6, code[at] & 7
     position = at + 1
     if mod == 0 and low == 5:
         offset = int.from_bytes(code[position : position + 4], "little", signed=True)
-        return start + position + 4 + offset, position + 4, "an address in the code"
+        following = position + 4 + immediate
+        return start + following + offset, following, "an address in the code"
     if low == 4:  # a byte of scale and index follows; only "no index" is a plain pointer
         if code[position : position + 1] not in (b"\x24", b"\x64"):
             return None
@@ -105,7 +133,11 @@ def _operand(
     base = _X86[low + (8 if rex & 1 else 0)]
     if base not in registers:
         return None
-    return registers[base] + offset & 0xFFFFFFFFFFFFFFFF, position + size, f"register {names.get(base, base)}"
+    return (
+        registers[base] + offset & 0xFFFFFFFFFFFFFFFF,
+        position + size + immediate,
+        f"register {names.get(base, base)}",
+    )
 
 
 def _loads_arm(code: bytes, registers: Mapping[int, int]) -> Iterator[Spin]:
