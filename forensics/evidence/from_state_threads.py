@@ -133,7 +133,8 @@ def _tell_locks(witness: CoreWitness, found: Locks) -> None:
             "unknown": [wait.words for wait in found.unknown[:_MOST]],
             "isolated": found.isolation.isolated,
             "isolating": list(found.isolation.isolating[:_MOST]),
-            "not_harmless": list(found.isolation.harmful[:_MOST]),
+            "not_harmless": list((found.isolation.harmful or ())[:_MOST]),
+            "isolation": list(found.isolation.words[:_MOST]),
             "deadlocks": list(found.deadlocks),
         }
 

@@ -70,14 +70,24 @@ class Lock:
 class Isolation:
     """thread_isolate() (thread.c): ``isolated`` has the process for itself (0: nobody), ``isolating`` want that.
 
-    ``held_back`` wait for them to finish; ``harmful`` are the threads that ``isolating`` ones still wait for. All are
-    HAProxy's numbers.
+    ``held_back`` wait for them to finish; ``harmful`` are the threads that ``isolating`` ones still wait for, absent
+    where the build does not tell. All are HAProxy's numbers.
     """
 
     isolated: int
     isolating: tuple[int, ...]
     held_back: tuple[int, ...]
-    harmful: tuple[int, ...]
+    harmful: tuple[int, ...] | Absence
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """A sentence each, () where nobody is alone or wants to be."""
+        found = [f"thread {self.isolated} is isolated: it has the process for itself"] if self.isolated else []
+        others = "not known" if isinstance(self.harmful, Absence) else ", ".join(map(str, self.harmful)) or "none"
+        found += [f"thread {one} waits to be isolated; threads that are not harmless: {others}" for one in self.isolating]
+        if self.held_back:
+            found.append(f"threads held back by an isolation: {', '.join(map(str, self.held_back))}")
+        return tuple(found)
 
 
 @record
@@ -163,10 +173,14 @@ def _isolation(state: State, threads: Sequence[Thread]) -> Isolation:
     numbers = state.numbers
     wanting = {numbers.get(stack.lwp, stack.number): isolating(stack) for stack in state.stacks}
     alone = tuple(sorted(number for number, what in wanting.items() if what == "isolating"))
-    harmful = tuple(one.number for one in threads if one.harmless == 0 and one.number not in alone) if alone else ()
+    known = [one for one in threads if isinstance(one.harmless, int)]
+    harmful: tuple[int, ...] | Absence = tuple(one.number for one in known if not one.harmless)
+    if alone and not known:
+        harmful = Absence("threads that are not harmless", "the build does not tell", "the debug symbols of this build")
     isolated = next((one.number for one in threads if one.isolated == 1), 0)
     back = tuple(sorted(number for number, what in wanting.items() if what == "held back"))
-    return Isolation(isolated, alone, back, harmful)
+    waited_for = harmful if isinstance(harmful, Absence) else tuple(one for one in harmful if alone and one not in alone)
+    return Isolation(isolated, alone, back, waited_for)
 
 
 def _edges(locks: Sequence[Lock], isolation: Isolation) -> Iterator[Edge]:
@@ -175,7 +189,7 @@ def _edges(locks: Sequence[Lock], isolation: Isolation) -> Iterator[Edge]:
             for holder in lock.holders:
                 yield Edge(wait.number, holder.number, lock.name, holder.certain)
     for waiter in isolation.isolating:
-        for number in isolation.harmful:
+        for number in isolation.harmful or ():
             yield Edge(waiter, number, "all threads to become harmless (thread_isolate)", True)
     for waiter in isolation.held_back:
         if isolation.isolated:

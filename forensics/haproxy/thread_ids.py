@@ -32,11 +32,14 @@ def thread_ids(space: TypedMemory, most: int = MOST_THREADS) -> dict[int, Thread
         pointer = thread_pointer(space, thread)
         if isinstance(pointer, int) and pointer in kept:
             found[thread.lwp] = ThreadId(thread.lwp, *kept[pointer])
-    found = found or {one.lwp: one for one in _by_tid(space)}
     if found:
         return found
-    ordered = thread_numbers(core)
-    return {lwp: ThreadId(lwp, number - 1, "the order of the LWPs") for lwp, number in ordered.items()}
+    found = {one.lwp: one for one in _by_tid(space)}
+    taken = {one.tid for one in found.values()}
+    for lwp, number in thread_numbers(core).items():
+        if lwp not in found and number - 1 not in taken and number <= most:
+            found[lwp] = ThreadId(lwp, number - 1, "the order of the LWPs")
+    return found
 
 
 def _by_tid(space: TypedMemory) -> Iterator[ThreadId]:

@@ -29,7 +29,10 @@ def thread_pointer(space: TypedMemory, thread: ThreadStatus) -> int | Absence:
 
 
 def thread_variable(space: TypedMemory, name: str, thread: ThreadStatus) -> int | Absence:
-    """The address of this thread's copy of the thread-local variable ``name`` of the executable."""
+    """The address of this thread's copy of the thread-local variable ``name`` of the executable.
+
+    On x86-64 the thread pointer points to itself (glibc: tcbhead_t): in memory that a dumper left out it does not.
+    """
     module = space.module
     if isinstance(module, Absence):
         return module
@@ -40,6 +43,8 @@ def thread_variable(space: TypedMemory, name: str, thread: ThreadStatus) -> int 
     blocks = [one for image in symbols.images for one in image.segments if one.type == _PT_TLS]
     if not blocks:
         return Absence(f"variable {name}", "no file with the program headers of the executable is at hand", "`--exe`")
+    if space.process.core.machine == EM_X86_64 and space.memory.word(pointer) != pointer:
+        return Absence(f"variable {name}", "the core does not hold the block of this thread")
     align = max(blocks[0].align, 1)
     if space.process.core.machine == EM_AARCH64:
         return pointer + (_HEAD + align - 1) // align * align + found[0]

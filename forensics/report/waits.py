@@ -25,7 +25,8 @@ def wait_lines(name: str, value: object, width: int) -> Iterator[Line]:
             yield from _lock(lock, width)
     for each in _rows(value.get("unknown")):
         yield from _text(f"{each}; which lock that is could not be told", width)
-    yield from _isolation(value, width)
+    for each in _rows(value.get("isolation")):
+        yield from _text(str(each), width)
     for each in _rows(value.get("deadlocks")):
         yield from _text(f"deadlock: {each}", width)
 
@@ -47,13 +48,3 @@ def _lock(lock: Mapping[str, object], width: int) -> Iterator[Line]:
         yield Line("dim", f"    and {plural(len(waiting) - _MOST, 'thread')} more")
     for each in _rows(lock.get("holders")):
         yield from _text(str(each), width, "    ")
-
-
-def _isolation(value: Mapping[str, object], width: int) -> Iterator[Line]:
-    isolating = _rows(value.get("isolating"))
-    if isolating:
-        numbers = ", ".join(map(str, isolating))
-        others = ", ".join(map(str, _rows(value.get("not_harmless")))) or "none"
-        yield from _text(f"waiting to be alone: thread {numbers}; not harmless: {others}", width)
-    if value.get("isolated"):
-        yield from _text(f"thread {value['isolated']} had the process for itself", width)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.haproxy.lock_holders import held, history
-from forensics.haproxy.locks import Isolation, Lock, Locks
+from forensics.haproxy.locks import Lock, Locks
 from forensics.haproxy.plock import LockWord
 from forensics.haproxy.spin import Spin
 from forensics.haproxy.state import State
@@ -39,7 +39,7 @@ def _lines(state: State, found: Locks) -> Iterator[str]:
         yield from _lock(lock)
     for wait in found.unknown:
         yield f"{wait.words}; which lock that is could not be told"
-    yield from _isolation(found.isolation)
+    yield from found.isolation.words
     for words in found.deadlocks:
         yield f"deadlock: {words}"
     for thread in state.threads:
@@ -56,16 +56,6 @@ def _lock(lock: Lock) -> Iterator[str]:
         yield f"  {wait.words}{f' ({wait.spin.how})' if isinstance(wait.spin, Spin) else ''}"
     for words in lock.words:
         yield f"  {words}"
-
-
-def _isolation(found: Isolation) -> Iterator[str]:
-    if found.isolated:
-        yield f"thread {found.isolated} is isolated: it has the process for itself"
-    for number in found.isolating:
-        others = ", ".join(map(str, found.harmful)) or "none any more"
-        yield f"thread {number} waits to be isolated; threads that are not harmless: {others}"
-    if found.held_back:
-        yield f"threads held back by an isolation: {', '.join(map(str, found.held_back))}"
 
 
 def _plain(found: Locks) -> dict[str, object]:
@@ -88,6 +78,6 @@ def _plain(found: Locks) -> dict[str, object]:
         "unknown": [{"thread": wait.number, "lwp": wait.lwp, "function": wait.function} for wait in found.unknown],
         "isolated": found.isolation.isolated,
         "isolating": list(found.isolation.isolating),
-        "not_harmless": list(found.isolation.harmful),
+        "not_harmless": list(found.isolation.harmful or ()),
         "deadlocks": list(found.deadlocks),
     }  # fmt: skip
