@@ -84,7 +84,8 @@ class Isolation:
         """A sentence each, () where nobody is alone or wants to be."""
         found = [f"thread {self.isolated} is isolated: it has the process for itself"] if self.isolated else []
         others = "not known" if isinstance(self.harmful, Absence) else ", ".join(map(str, self.harmful)) or "none"
-        found += [f"thread {one} waits to be isolated; threads that are not harmless: {others}" for one in self.isolating]
+        for number in self.isolating:
+            found.append(f"thread {number} waits to be isolated; threads that are not harmless: {others}")
         if self.held_back:
             found.append(f"threads held back by an isolation: {', '.join(map(str, self.held_back))}")
         return tuple(found)
@@ -179,8 +180,9 @@ def _isolation(state: State, threads: Sequence[Thread]) -> Isolation:
         harmful = Absence("threads that are not harmless", "the build does not tell", "the debug symbols of this build")
     isolated = next((one.number for one in threads if one.isolated == 1), 0)
     back = tuple(sorted(number for number, what in wanting.items() if what == "held back"))
-    waited_for = harmful if isinstance(harmful, Absence) else tuple(one for one in harmful if alone and one not in alone)
-    return Isolation(isolated, alone, back, waited_for)
+    if isinstance(harmful, tuple):
+        harmful = tuple(one for one in harmful if alone and one not in alone)
+    return Isolation(isolated, alone, back, harmful)
 
 
 def _edges(locks: Sequence[Lock], isolation: Isolation) -> Iterator[Edge]:

@@ -7,6 +7,7 @@ how much processor time a thread had used when it died.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from forensics.absence import Absence
 from forensics.haproxy.activity import IDLE, activity_of
@@ -80,8 +81,9 @@ def _thread(state: State, thread: Thread) -> Iterator[str]:
         f" tlsz={_number(thread.value('tasks_in_list', 'task_list_size'))}"
         f" rqsz={_number(thread.value('rq_total', 'rqueue_size'))}"
     )
-    yield f"{_place(thread)}stuck={_number(stuck)} prof={_profiled(thread)} harmless={_number(thread.harmless)}" + (
-        _alone(thread)
+    yield (
+        f"{_place(thread)}{_counts(thread)}stuck={_number(stuck)} prof={_profiled(thread)}"
+        f" harmless={_number(thread.harmless)}{_alone(thread)}{_locks(thread)}"
     )
     polled = _number(thread.value("prev_cpu_time"))
     yield f"{_INDENT}cpu_ns: poll={polled} now={_UNKNOWN} diff={_UNKNOWN}"
@@ -101,6 +103,21 @@ def _place(thread: Thread) -> str:
     if isinstance(group, Absence) or isinstance(local, Absence):
         return _INDENT
     return f"     {group:>2}/{local + 1:<2}   "
+
+
+def _counts(thread: Thread) -> str:
+    """`loops` and `ctxsw`, which dumps have since 3.3 (and 3.2.x)."""
+    if isinstance(thread.value("lock_history"), Absence):
+        return ""
+    found = next(islice(thread.space.array("activity", "activity", thread.number), thread.tid, None), None)
+    values = [(name, found.number(name)) for name in ("loops", "ctxsw")] if found is not None else []
+    return "".join(f"{name}={_number(value)} " for name, value in values)
+
+
+def _locks(thread: Thread) -> str:
+    """`locks`, the number that it holds or waits for (3.3 on)."""
+    level = thread.value("lock_level")
+    return "" if isinstance(level, Absence) else f" locks={level}"
 
 
 def _alone(thread: Thread) -> str:
