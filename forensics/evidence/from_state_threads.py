@@ -142,7 +142,7 @@ def _tell_locks(witness: CoreWitness, found: Locks) -> None:
 def _lock_row(lock: Lock) -> dict[str, object]:
     word = lock.word
     return {
-        "name": lock.name, "address": f"{lock.address:#x}",
+        "title": lock.title, "name": lock.name, "address": f"{lock.address:#x}",
         "word": f"{word.word:#x}" if isinstance(word, LockWord) else "",
         "state": word.words if isinstance(word, LockWord) else word.reason,
         "owner": lock.owner,

@@ -42,6 +42,15 @@ class Lock:
         return f"{self.address:#x}" if isinstance(self.place, Absence) else self.place.words
 
     @property
+    def title(self) -> str:
+        """``lock wq_lock at 0x55d0``; ``lock at 0x55d0`` where nobody tells whose it is."""
+        return (
+            f"lock at {self.address:#x}"
+            if isinstance(self.place, Absence)
+            else f"lock {self.name} at {self.address:#x}"
+        )
+
+    @property
     def owner(self) -> str:
         """``thread 5``, with ``probably`` before it where that was inferred; ``nobody``; ``unknown``."""
         if self.holders:
@@ -84,8 +93,8 @@ class Isolation:
         """A sentence each, () where nobody is alone or wants to be."""
         found = [f"thread {self.isolated} is isolated: it has the process for itself"] if self.isolated else []
         others = "not known" if isinstance(self.harmful, Absence) else ", ".join(map(str, self.harmful)) or "none"
-        for number in self.isolating:
-            found.append(f"thread {number} waits to be isolated; threads that are not harmless: {others}")
+        waits = "waits to be isolated; threads that are not harmless:"
+        found += [f"thread {number} {waits} {others}" for number in self.isolating]
         if self.held_back:
             found.append(f"threads held back by an isolation: {', '.join(map(str, self.held_back))}")
         return tuple(found)

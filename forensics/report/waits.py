@@ -40,7 +40,7 @@ def _text(text: str, width: int, indent: str = "  ") -> Iterator[Line]:
 
 
 def _lock(lock: Mapping[str, object], width: int) -> Iterator[Line]:
-    yield from _text(f"lock {lock.get('name')} at {lock.get('address')}: {lock.get('state')}", width)
+    yield from _text(f"{lock.get('title')}: {lock.get('state')}", width)
     waiting = _rows(lock.get("waiting"))
     for each in waiting[:_MOST]:
         yield from _text(str(each), width, "    ")

@@ -51,7 +51,7 @@ def _lines(state: State, found: Locks) -> Iterator[str]:
 
 def _lock(lock: Lock) -> Iterator[str]:
     word = f"{lock.word.word:#x}: {lock.word.words}" if isinstance(lock.word, LockWord) else lock.word.reason
-    yield f"lock {lock.name} at {lock.address:#x} ({word})"
+    yield f"{lock.title} ({word})"
     for wait in lock.waits:
         yield f"  {wait.words}{f' ({wait.spin.how})' if isinstance(wait.spin, Spin) else ''}"
     for words in lock.words:
