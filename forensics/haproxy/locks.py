@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
@@ -149,7 +149,7 @@ def read_locks(state: State) -> Locks:
     isolation = _isolation(state, threads)
     locks = tuple(_locks(state, threads, waits)) if waits else ()
     unknown = tuple(wait for wait in waits if isinstance(wait.spin, Absence))
-    return Locks(locks, unknown, isolation, tuple(_cycles(_edges(locks, isolation))))
+    return Locks(locks, unknown, isolation, tuple(cycles_of(_edges(locks, isolation))))
 
 
 def _locks(state: State, threads: Sequence[Thread], waits: Sequence[Wait]) -> Iterator[Lock]:
@@ -207,7 +207,7 @@ def _edges(locks: Sequence[Lock], isolation: Isolation) -> Iterator[Edge]:
             yield Edge(waiter, isolation.isolated, "the end of the isolation", True)
 
 
-def _cycles(edges: Iterator[Edge]) -> Iterator[tuple[Edge, ...]]:
+def cycles_of(edges: Iterable[Edge]) -> Iterator[tuple[Edge, ...]]:
     """Circles of waits, each once: it begins with its lowest thread."""
     onward: dict[int, list[Edge]] = {}
     for edge in edges:
