@@ -25,8 +25,10 @@ def test_two_threads_that_wait_for_each_other_are_a_deadlock() -> None:
     cycles = tuple(cycles_of([edge(2, 5, "table st, lock"), edge(5, 2, "wq_lock", certain=False), edge(1, 2)]))
     found = Locks((), (), Isolation(0, (), (), ()), cycles)
     assert found.deadlocks == (
-        ("thread 2 waits for table st, lock (held by thread 5)"
-        " -> thread 5 waits for wq_lock (probably held by thread 2)"),
+        (
+            "thread 2 waits for table st, lock (held by thread 5)"
+            " -> thread 5 waits for wq_lock (probably held by thread 2)"
+        ),
     )
 
 
