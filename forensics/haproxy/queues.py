@@ -101,7 +101,13 @@ def _run_queues(thread: Thread) -> Iterator[Queue]:
 
 
 def iter_queued(state: State, queue: Queue, queues: Queues) -> Iterator[Queued]:
-    """The entries of one queue; ``queues`` is told of damage."""
+    """The entries of one queue, each read; ``queues`` is told of damage."""
+    for address in iter_addresses(state, queue, queues):
+        yield Queued(queue, address, read_task(state.space, address))
+
+
+def iter_addresses(state: State, queue: Queue, queues: Queues) -> Iterator[int]:
+    """The addresses of the tasks and tasklets of one queue; ``queues`` is told of damage."""
     space = state.space
     layout = space.layout("tasklet" if queue.member == "list" else "task")
     field = layout if isinstance(layout, Absence) else layout.fields.get(queue.member)
@@ -110,8 +116,7 @@ def iter_queued(state: State, queue: Queue, queues: Queues) -> Iterator[Queued]:
         return
     walk, walker = Walk(), iter_list if queue.member == "list" else iter_tree
     for node in walker(space.memory, queue.head, walk, max(MOST_TASKS - queues.visited, 0)):
-        address = node - field.offset
-        yield Queued(queue, address, read_task(space, address))
+        yield node - field.offset
     queues.visited += walk.visited
     if walk.broken is not None:
         broken = walk.broken

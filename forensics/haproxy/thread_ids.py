@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.elf.constants import EM_AARCH64
+from forensics.elf.core import CoreDump
 from forensics.haproxy.structs import TypedMemory, known
 from forensics.haproxy.thread_local import thread_pointer, thread_variable
 from forensics.record import record
 from forensics.unwind.backtrace import thread_numbers
 
+#: glibc's struct pthread has some 2,300 bytes.
+_LARGEST_PTHREAD = 1 << 14
 #: MAX_THREADS is 64 up to 2.6, 256 from 2.7 on, 1,024 from 3.2 on (defaults.h).
 MOST_THREADS = 1024
 
@@ -28,10 +32,11 @@ def thread_ids(space: TypedMemory, most: int = MOST_THREADS) -> dict[int, Thread
     core = space.process.core
     kept = {pointer: (tid, how) for tid, pointer, how in _known_pointers(space, most)}
     found = {}
-    for thread in core.threads:
-        pointer = thread_pointer(space, thread)
-        if isinstance(pointer, int) and pointer in kept:
-            found[thread.lwp] = ThreadId(thread.lwp, *kept[pointer])
+    pointers = {thread.lwp: known(thread_pointer(space, thread)) for thread in core.threads}
+    distance = _distance(core, pointers, kept)
+    for lwp, pointer in pointers.items():
+        if pointer - distance in kept:
+            found[lwp] = ThreadId(lwp, *kept[pointer - distance])
     if found:
         return found
     found = {one.lwp: one for one in _by_tid(space)}
@@ -40,6 +45,18 @@ def thread_ids(space: TypedMemory, most: int = MOST_THREADS) -> dict[int, Thread
         if lwp not in found and number - 1 not in taken and number <= most:
             found[lwp] = ThreadId(lwp, number - 1, "the order of the LWPs")
     return found
+
+
+def _distance(core: CoreDump, pointers: dict[int, int], kept: dict[int, tuple[int, str]]) -> int:
+    """How far the thread pointer lies behind pthread_t: nothing on x86-64, a struct pthread on aarch64 (glibc's tls.h).
+
+    The main thread, which is known by its LWP, tells how large that is.
+    """
+    if core.machine != EM_AARCH64 or core.process is None:
+        return 0
+    first = next((pointer for pointer, (tid, _how) in kept.items() if tid == 0), 0)
+    distance = pointers.get(core.process.pid, 0) - first
+    return distance if 0 < distance <= _LARGEST_PTHREAD else 0
 
 
 def _by_tid(space: TypedMemory) -> Iterator[ThreadId]:

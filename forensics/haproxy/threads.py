@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.elf.constants import EM_X86_64
 from forensics.haproxy.structs import Struct, TypedMemory, known
 from forensics.haproxy.thread_ids import MOST_THREADS, ThreadId, thread_ids
 
@@ -54,13 +55,17 @@ class Thread:
 
     @property
     def pthread(self) -> int | Absence:
-        """pthread_t, as dumps show it after `id=`."""
+        """pthread_t, as dumps show it after `id=`: what HAProxy noted, else the thread pointer of x86-64."""
         from forensics.haproxy.thread_local import thread_pointer
 
-        for thread in self.space.process.core.threads:
+        member = self.info.first("pth_id", "pthread") if isinstance(self.info, Struct) else self.info
+        if isinstance(self.info, Struct) and isinstance(member, str):
+            return self.info.number(member)
+        core = self.space.process.core
+        for thread in core.threads if core.machine == EM_X86_64 else ():
             if thread.lwp == self.lwp:
                 return thread_pointer(self.space, thread)
-        return Absence(f"thread pointer of thread {self.number}", "no thread of the core is this one")
+        return Absence(f"pthread_t of thread {self.number}", "neither the core nor HAProxy tells it")
 
     @property
     def group(self) -> int | Absence:

@@ -12,8 +12,20 @@ from itertools import islice
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
-from forensics.haproxy.queues import RUN, WAIT, Queue, Queued, Queues, iter_queued, iter_queues, now_ms, until
+from forensics.haproxy.queues import (
+    RUN,
+    WAIT,
+    Queue,
+    Queued,
+    Queues,
+    iter_addresses,
+    iter_queued,
+    iter_queues,
+    now_ms,
+    until,
+)
 from forensics.haproxy.state import State
+from forensics.haproxy.structs import known
 from forensics.haproxy.task import Task
 from forensics.haproxy.threads import thread_count
 from forensics.show.answer import Answer, Question
@@ -43,14 +55,26 @@ def answer(state: State, question: Question) -> Answer | Absence:
 
 
 def _counts(state: State, queues: list[Queue], kind: str, told: Queues) -> list[tuple[str, int]]:
-    found = Counter(_name(one) for queue in queues if queue.kind == kind for one in iter_queued(state, queue, told))
+    """Functions and how many tasks have each; of a task nothing but its function is read, as there may be millions."""
+    layout = state.space.layout("task")
+    field = layout if isinstance(layout, Absence) else layout.fields.get("process")
+    if field is None or isinstance(field, Absence):
+        return []
+    pointers: Counter[int] = Counter()
+    for queue in queues:
+        for address in iter_addresses(state, queue, told) if queue.kind == kind else ():
+            pointers[known(state.space.memory.word(address + field.offset))] += 1
+    found: Counter[str] = Counter()
+    for pointer, count in pointers.items():
+        found[_name(state, pointer)] += count
     return sorted(found.items(), key=lambda each: (-each[1], each[0]))
 
 
-def _name(one: Queued) -> str:
-    if isinstance(one.task, Absence):
+def _name(state: State, pointer: int) -> str:
+    if not pointer:
         return "(not in the core)"
-    return one.task.function or f"{one.task.process:#x}"
+    name = state.space.function_name(pointer) if state.space.is_code(pointer) else ""
+    return name or f"{pointer:#x}"
 
 
 def _counted(state: State, queues: list[Queue], told: Queues) -> Iterator[str]:
