@@ -34,7 +34,6 @@ def test_the_thread_pointer_of_aarch64_belongs_to_the_thread_whose_notes_it_foll
     notes = note(b"LINUX", 0x401, pointer + bytes(8)) + note(b"CORE", 0x401, bytes(8))
     core = read(Core((Thread(42), Thread(43)), notes=notes, machine=183).build())
     assert core.thread_pointers == {43: 0x7F00112233}
-    assert read(Core((), notes=notes, files=(File(0x1000, 0x2000, "/bin/x"),)).build()).thread_pointers == {}
 
 
 def test_a_fault_has_an_address_and_no_sender() -> None:

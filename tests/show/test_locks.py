@@ -64,7 +64,7 @@ def test_the_lock_of_a_table_is_told_by_its_member() -> None:
     assert shown[0].endswith("(0x500000004: held for writing)")
     lwps = [thread.lwp for thread in state.process.core.threads]
     assert [line.split(",")[0].strip() for line in shown[1:3]] == [
-        f"thread {number} (LWP {lwp}) waits to write or seek" for number, lwp in zip((2, 1), lwps, strict=True)
+        f"thread {number} (LWP {lwp}) waits to write or seek" for number, lwp in zip((1, 2), lwps, strict=True)
     ]
     assert all("in stktable_touch_with_exp()" in line for line in shown[1:3])
 

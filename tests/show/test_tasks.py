@@ -40,10 +40,10 @@ def test_a_check_waits_for_its_time(name: str) -> None:
     listed = lines(opened(core, name), "all")
     checks = [line for line in listed if "process_chk" in line]
     assert len(checks) == 1
-    # A check every 500 ms: the next one is due within that time, or late by what gdb took to stop the process.
+    # A check every 500 ms. The date of a thread that sleeps (2.2 has no other) is that of its last turn.
     due = re.search(r" exp=(?:in (\d+) ms|(\d+) ms ago)", checks[0])
     assert due
-    assert int(due[1] or due[2]) <= 600
+    assert int(due[1] or due[2]) <= 3000
     assert any(line.startswith("  process_chk ") for line in lines(opened(core, name)))
 
 
