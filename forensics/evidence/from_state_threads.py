@@ -41,12 +41,13 @@ def collect_threads(witness: CoreWitness) -> Iterator[Fact | Absence]:
 
 
 def _task_facts(witness: CoreWitness, state: State, thread: Thread, task: Task) -> Iterator[Fact]:
-    what = f"struct task, {'th_ctx' if thread.value('flags') else 'context'}->current of thread {thread.number}"
+    what = f"struct task, current one of thread {thread.number}"
     where, trust = Source(witness.path, what, address=task.address, thread=thread.lwp), state.space.trust
     if task.function:
         yield Fact("task.function", plain_name(task.function.split("+")[0]), where, trust)
     if not isinstance(task.caller, Absence):
         yield Fact("task.woken_by", f"{task.caller.function} ({task.caller.file}:{task.caller.line})", where, trust)
+    if task.freed or not isinstance(task.caller, Absence):
         yield Fact("task.freed", task.freed, where, trust)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from forensics.absence import Absence
 from forensics.haproxy.queues import Queues, iter_queued, iter_queues, now_ms, until
 from forensics.haproxy.state import State
 from forensics.haproxy.task import Task, read_task
-from tests.oracles.dying import died, lived, opened
+from tests.oracles.dying import died, lived, opened, rewritten
 
 pytestmark = [pytest.mark.xdist_group("haproxy")]
 
@@ -67,3 +69,48 @@ def test_what_is_no_task_is_an_absence_or_says_nothing() -> None:
     found = read_task(space, zeros)
     assert isinstance(found, Task)
     assert found.function == ""
+
+
+def test_a_freed_task_is_recognised(tmp_path: Path) -> None:
+    core, _log = died("haproxy-3.0", "debug dev panic")
+    state = opened(core, "haproxy-3.0")
+    (task,) = running(state)
+    place = state.space.layout("task")
+    assert not isinstance(place, Absence)
+    caller = task.address + place.fields["caller"].offset
+    was = state.space.memory.word(caller)
+    assert isinstance(was, int)
+    # "-1 on free" (task-t.h); a set low bit keeps who woke it last.
+    (freed,) = running(rewritten(state, tmp_path / "freed", {caller: -1}, "haproxy-3.0"))
+    assert (freed.freed, isinstance(freed.caller, Absence)) == (True, True)
+    (marked,) = running(rewritten(state, tmp_path / "marked", {caller: was | 1}, "haproxy-3.0"))
+    assert (marked.freed, marked.caller) == (True, task.caller)
+
+
+def test_damaged_queues_are_told_with_the_link_that_is_broken(tmp_path: Path) -> None:
+    core, _log = died("haproxy-3.0", "debug dev deadlock 4")
+    state = opened(core, "haproxy-3.0")
+    words = {}
+    for thread in state.threads:  # the task that is left is in the queue of either
+        assert not isinstance(thread.context, Absence)
+        normal, timers = thread.context.address_of("tasklets", 1), thread.context.address_of("timers")
+        assert isinstance(normal, int)
+        assert isinstance(timers, int)
+        words |= {normal: 0x5050505050505050, timers: 0x10}
+    damaged = rewritten(state, tmp_path / "core", words, "haproxy-3.0")
+    told = Queues()
+    assert [one for queue in iter_queues(damaged) for one in iter_queued(damaged, queue, told)] == []
+    queues = [f"{name} of thread {number}" for name in ("normal tasklets", "wait queue") for number in (1, 2)]
+    assert [gap.subject for gap in told.gaps] == queues
+    assert f"{min(words):#x}" in "".join(gap.reason for gap in told.gaps)
+
+
+def test_an_absurd_number_of_threads_is_not_believed(tmp_path: Path) -> None:
+    core, _log = died("haproxy-3.0", "debug dev panic")
+    state = opened(core, "haproxy-3.0")
+    settings = state.space.object("global", "global")
+    assert not isinstance(settings, Absence)
+    address = settings.address_of("nbthread")
+    assert isinstance(address, int)
+    damaged = rewritten(state, tmp_path / "core", {address & ~7: -1}, "haproxy-3.0")
+    assert [thread.number for thread in damaged.threads] == [1, 2]

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from forensics.haproxy.state import State
+from forensics.memory.process import Segment
 from forensics.show.asked import open_state
 from forensics.symbols.places import Places
 from samples.lab.builds import runnable
@@ -142,6 +143,18 @@ def isolating(name: str) -> Path:
         for one in asking:
             one.join()
     return core
+
+
+def rewritten(state: State, target: Path, words: dict[int, int], name: str) -> State:
+    """The state of a copy of the core in which these 64-bit words, by address, are others."""
+    shutil.copyfile(state.path, target)
+    with target.open("r+b") as copy:
+        for address, word in words.items():
+            segment = state.space.memory.find(address)
+            assert isinstance(segment, Segment)
+            copy.seek(segment.offset + address - segment.address)
+            copy.write((word & (1 << 64) - 1).to_bytes(8, "little"))
+    return opened(target, name)
 
 
 def _request(place: Path, line: bytes, timeout: float) -> bytes:

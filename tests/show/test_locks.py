@@ -11,7 +11,7 @@ from forensics.show.answer import Answer, Question
 from forensics.show.asked import open_state
 from forensics.show.locks import answer
 from forensics.symbols.places import Places
-from tests.oracles.dying import died, isolating, lived, opened, stuck
+from tests.oracles.dying import died, isolating, lived, opened, rewritten, stuck
 
 pytestmark = [pytest.mark.xdist_group("haproxy")]
 
@@ -84,3 +84,13 @@ def test_json_has_the_same() -> None:
     assert data["locks"][0]["state"] == "seek"
     assert sorted(one["thread"] for one in data["locks"][0]["waiting"]) == [1, 2]
     assert data["deadlocks"] == []
+
+
+def test_a_lock_that_was_released_just_then_is_told_by_dwarf(tmp_path: Path) -> None:
+    core, _log = died("haproxy-3.0", "debug dev deadlock 4")
+    state = opened(core, "haproxy-3.0")
+    shown = lines(rewritten(state, tmp_path / "core", {state.locks.locks[0].address: 0}, "haproxy-3.0"))
+    assert shown[0].startswith("lock lock.")
+    assert shown[0].endswith("(0x0: free)")
+    assert all(line.endswith("waits for it, in debug_run_cli_deadlock() (argument lock)") for line in shown[1:3])
+    assert shown[3].strip() == "it was released just then"

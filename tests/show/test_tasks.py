@@ -51,7 +51,7 @@ def test_tasks_that_were_to_run_are_listed_with_who_woke_them() -> None:
     core, _log = died("haproxy-3.0", "debug dev deadlock 4")
     state = opened(core, "haproxy-3.0")
     counted = lines(state)
-    # Four tasks: one took the lock and is done, two wait for it, and the last one is still in its queue.
+    # Four tasks on two threads: one took the lock and is done, two wait for it, and one is still in its queue.
     assert counted[0] == "Running tasks: 1 (2 threads)"
     assert counted[2].split() == ["debug_run_cli_deadlock", "1", "100.0"]
     listed = lines(state, "all")
