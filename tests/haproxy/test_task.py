@@ -90,7 +90,7 @@ def test_a_freed_task_is_recognised(tmp_path: Path) -> None:
 def test_damaged_queues_are_told_with_the_link_that_is_broken(tmp_path: Path) -> None:
     core, _log = died("haproxy-3.0", "debug dev deadlock 4")
     state = opened(core, "haproxy-3.0")
-    words = {}
+    words: dict[int, int] = {}
     for thread in state.threads:  # the task that is left is in the queue of either
         assert not isinstance(thread.context, Absence)
         normal, timers = thread.context.address_of("tasklets", 1), thread.context.address_of("timers")
