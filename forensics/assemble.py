@@ -161,6 +161,7 @@ def _state(witness: CoreWitness | None) -> dict[str, object]:
         state["candidate assertions"] = list(witness.death.candidates)
     if witness is not None:
         state |= tables_state(witness.process)
+    state.update(witness.told if witness is not None else {})
     return state
 
 

@@ -47,6 +47,8 @@ NT_PRSTATUS, NT_PRPSINFO, NT_AUXV = 1, 3, 6
 NT_SIGINFO, NT_FILE = 0x53494749, 0x46494C45
 #: Owner LINUX: struct user_pac_mask (arm64's asm/ptrace.h), the bits of pointers that hold authentication codes.
 NT_ARM_PAC_MASK = 0x406
+#: Owner LINUX: TPIDR_EL0, the thread pointer (arm64's REGSET_TLS, kernel/ptrace.c).
+NT_ARM_TLS = 0x401
 NT_GNU_BUILD_ID = 3
 
 #: Tags of PT_DYNAMIC (gABI, figure 5-10; the hash is GNU's).

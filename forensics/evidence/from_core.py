@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.evidence.from_state_threads import collect_locks, collect_threads
 from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release, find_release
+from forensics.haproxy.state import State
 from forensics.names import UNNAMED, plain_name
-from forensics.record import record
+from forensics.record import field, record
 from forensics.source import Source
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
 from forensics.unwind.frame import Frame, ThreadStack
@@ -23,13 +25,25 @@ NOBODY = ThreadStack(0, 0, False, (), "the core holds no thread")
 
 @record
 class CoreWitness:
-    """A core and what was made of it: the input of the collectors."""
+    """A core and what was made of it: the input of the collectors.
+
+    ``told`` is for what a collector found out beside its facts: entries of the report's ``state``.
+    """
 
     process: Process
     stacks: tuple[ThreadStack, ...]
     release: Release | Absence
     death: Death
     counters: Counters | Absence = _NOT_READ
+    told: dict[str, object] = field(default_factory=dict, compare=False)
+    kept: dict[str, State] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def state(self) -> State:
+        """The process as readers of its state take it; one for all collectors, which keeps what each has read."""
+        if not self.kept:
+            self.kept["state"] = State(self.process, self.stacks)
+        return self.kept["state"]
 
     @property
     def path(self) -> str:
@@ -145,4 +159,11 @@ def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
 
 
 #: All of them, in the order of the report.
-COLLECTORS: tuple[Collector, ...] = (collect_process, collect_crash, collect_stacks, collect_peers)
+COLLECTORS: tuple[Collector, ...] = (
+    collect_process,
+    collect_crash,
+    collect_stacks,
+    collect_peers,
+    collect_threads,
+    collect_locks,
+)

@@ -35,7 +35,7 @@ def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
 
 def collect_tables(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """The task that was queued, the table that it belongs to, the lock that is waited for."""
-    space = TypedMemory(witness.process)
+    space = witness.state.space
     scene = find_scene(witness, space)
     if scene is None:
         yield from _lost(witness, space)

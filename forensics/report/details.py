@@ -11,6 +11,7 @@ from forensics.report.first_screen import EXPLANATION_LINES, STEPS
 from forensics.report.lines import Line, clipped, prose, section, wrapped
 from forensics.report.safe_text import one_line
 from forensics.report.stack import stack_lines
+from forensics.report.waits import wait_lines
 from forensics.report.words import MODULES, evidence_text, fact_name, input_names, plural, size_text
 
 #: Longest lists of one section; what is left out is counted.
@@ -146,6 +147,9 @@ def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
             continue
         if name == "stick_tables" and isinstance(value, list | tuple):
             yield from _tables(value, width)
+            continue
+        if name in ("threads", "tasks", "locks"):
+            yield from wait_lines(name, value, width)
             continue
         counted = isinstance(value, list | tuple | Mapping)
         shown = plural(len(value), "entry").replace("entrys", "entries") if counted else str(value)  # type: ignore[arg-type]

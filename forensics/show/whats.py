@@ -26,4 +26,7 @@ WHATS: dict[str, What] = {
     "info": What("The process as a whole: limits, counters, rates."),
     "libs": What("The executable and the libraries with their addresses."),
     "startup-logs": What("What HAProxy said while it started."),
+    "locks": What("Threads that wait for a lock: whose it is, who holds it, and circles of waits."),
+    "tasks": What("Tasks in the run queues and wait queues, by function; `all` lists each.", "[all]"),
+    "threads": What("Each thread with its queues, its task and its panic text."),
 }

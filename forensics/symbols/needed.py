@@ -14,7 +14,7 @@ STRUCTURES = (
     "eb_node", "eb_root", "eb32_node", "eb32sc_node", "eb64_node", "ebpt_node", "ebmb_node", "ceb_node", "ceb_root",
     "list", "mt_list", "buffer",
     # locks, with DEBUG_THREAD
-    "ha_spinlock", "ha_rwlock", "lock_stat",
+    "ha_spinlock", "ha_rwlock", "ha_spinlock_state", "ha_rwlock_state", "lock_stat",
     # stick-tables and peers
     "stktable", "stksess", "stkctr", "stktable_data", "peers", "peer", "shared_table", "dcache", "per_bucket",
     "stk_per_bucket", "dict_entry",

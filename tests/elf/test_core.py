@@ -28,6 +28,14 @@ def test_each_thread_has_its_number_signal_and_registers() -> None:
     assert core.threads[0].registers[:27] == tuple(range(0x1000, 0x1000 + 27))
 
 
+def test_the_thread_pointer_of_aarch64_belongs_to_the_thread_whose_notes_it_follows() -> None:
+    """NT_ARM_TLS (0x401), of owner LINUX; of others it means something else."""
+    pointer = (0x7F00112233).to_bytes(8, "little")
+    notes = note(b"LINUX", 0x401, pointer + bytes(8)) + note(b"CORE", 0x401, bytes(8))
+    core = read(Core((Thread(42), Thread(43)), notes=notes, machine=183).build())
+    assert core.thread_pointers == {43: 0x7F00112233}
+
+
 def test_a_fault_has_an_address_and_no_sender() -> None:
     """SEGV_MAPERR at 1 is how HAProxy 2.6 kills itself."""
     signal = read(Core(siginfo=(11, 1, 1)).build()).signal
