@@ -189,7 +189,8 @@ class Pools:
     def usage(self, pool: Pool) -> Usage:
         """How many objects there are; the sum over the buckets that 2.9 split the counters into."""
         sums = {name: sum(self._counters(pool, name)) & 0xFFFFFFFF for name in ("allocated", "used", "needed_avg")}
-        average = (sums["needed_avg"] + _SAMPLES - 1) // _SAMPLES
+        # swrate_avg() counts in 32 bits: the sum of a pool that was hardly used wraps (include/haproxy/freq_ctr.h).
+        average = (sums["needed_avg"] + _SAMPLES - 1 & 0xFFFFFFFF) // _SAMPLES
         return Usage(sums["allocated"], sums["used"], average, sum(self._counters(pool, "failed")))
 
     def _counters(self, pool: Pool, name: str) -> tuple[int, ...]:

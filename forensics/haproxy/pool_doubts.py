@@ -92,7 +92,7 @@ class Doubts:
         if isinstance(streams, int) and isinstance(pool, int) and alone.get(pool) == 1:
             owned[pool] = streams, "streams"
         entries: dict[int, list[int]] = {}
-        for table in _tables(space):
+        for table in tables_of(space):
             entries.setdefault(table.number("pool") or 0, []).append(table.number("current") or 0)
         for pool, counts in entries.items():
             if alone.get(pool) == len(counts):
@@ -120,7 +120,8 @@ def stream_lists(space: TypedMemory) -> list[int]:
     return [head] if isinstance(head, int) else []
 
 
-def _tables(space: TypedMemory) -> list[Struct]:
+def tables_of(space: TypedMemory) -> list[Struct]:
+    """The stick-tables."""
     first, layout = space.word("stktables_list"), space.layout("stktable")
     if not isinstance(first, int) or isinstance(layout, Absence) or "next" not in layout.fields:
         return []

@@ -1,0 +1,49 @@
+"""`show address`: what an address is. HAProxy has no such command; `debug dev hex` and `debug dev sym` come near."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from forensics.absence import Absence
+from forensics.errors import UsageError
+from forensics.haproxy.address import Addresses, Explained
+from forensics.haproxy.state import State
+from forensics.show.answer import Answer, Question
+
+#: Addresses that one question may have.
+_MOST = 1000
+
+
+def answer(state: State, question: Question) -> Answer | Absence:
+    """What each of the addresses is."""
+    addresses = [_number(word) for word in question.arguments[:_MOST]]
+    if not addresses:
+        raise UsageError("`show address` takes an address", "haproxy-forensics show address 0x7f5c04001230 core")
+    names = Addresses(state)
+    found = [names.explain(address) for address in addresses]
+    return Answer(lambda: _lines(found), lambda: found, lambda: _gaps(names))
+
+
+def _number(word: str) -> int:
+    """An address, in hexadecimal, with 0x or without."""
+    try:
+        found = int(word, 16)
+    except ValueError:
+        found = -1
+    if not 0 <= found < 1 << 64:
+        raise UsageError(f"`{word}` is no address", "addresses are hexadecimal: 0x7f5c04001230")
+    return found
+
+
+def _lines(found: list[Explained]) -> Iterator[str]:
+    for one in found:
+        yield f"{one.address:#x}: {one.what}"
+        yield f"    {one.trust}: {one.proof}"
+        for detail in one.details:
+            yield f"  - {detail.what}"
+            yield f"    {detail.trust}: {detail.proof}"
+
+
+def _gaps(names: Addresses) -> tuple[Absence, ...]:
+    pools = names.pools.pools
+    return (pools,) if isinstance(pools, Absence) else ()
