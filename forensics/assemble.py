@@ -158,6 +158,7 @@ def _state(witness: CoreWitness | None) -> dict[str, object]:
         state["checks"] = [_check(one) for one in hits]
     if witness is not None and witness.death.candidates:
         state["candidate assertions"] = list(witness.death.candidates)
+    state.update(witness.told if witness is not None else {})
     return state
 
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.evidence.from_memory import collect_address
 from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
 from forensics.haproxy.layout import is_sharded, stktable_layout
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release, find_release
 from forensics.names import UNNAMED, plain_name
-from forensics.record import record
+from forensics.record import field, record
 from forensics.source import Source
 from forensics.symbols.layout import Layout
 from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
@@ -25,13 +26,17 @@ NOBODY = ThreadStack(0, 0, False, (), "the core holds no thread")
 
 @record
 class CoreWitness:
-    """A core and what was made of it: the input of the collectors."""
+    """A core and what was made of it: the input of the collectors.
+
+    ``told`` is for what a collector found out beside its facts: entries of the report's ``state``.
+    """
 
     process: Process
     stacks: tuple[ThreadStack, ...]
     release: Release | Absence
     death: Death
     counters: Counters | Absence = _NOT_READ
+    told: dict[str, object] = field(default_factory=dict, compare=False)
 
     @property
     def path(self) -> str:
@@ -156,4 +161,6 @@ def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
 
 
 #: All of them, in the order of the report.
-COLLECTORS: tuple[Collector, ...] = (collect_process, collect_crash, collect_stacks, collect_layout, collect_peers)
+COLLECTORS: tuple[Collector, ...] = (
+    collect_process, collect_crash, collect_stacks, collect_layout, collect_peers, collect_address,
+)  # fmt: skip

@@ -21,7 +21,7 @@ from forensics.haproxy.pool_objects import overwritten
 from forensics.haproxy.state import State
 from forensics.memory.process import Segment
 from forensics.record import record
-from forensics.symbols.layout import Layout
+from forensics.symbols.layout import OF_THIS_BUILD, Layout
 from forensics.unwind.address_space import AddressSpace
 from forensics.unwind.frame import ThreadStack
 
@@ -37,6 +37,9 @@ _LIKELY = (
     "listener", "channel", "http_txn", "peer", "check",
 )  # fmt: skip
 _MOST_MEMBERS = 6
+#: Place of fs_base among the words of pr_reg on x86-64 (linux/user_64.h). The executable's thread-local storage ends
+#: there (variant II of the TLS ABI), and glibc's struct pthread, of some 0x900 bytes, begins there.
+_FS_BASE, _THREAD_LOCAL, _THREAD_HEAD = 21, 1024, 0x900
 #: Objects of the configuration that are looked at: those of a small one in a triage, all of it when asked.
 FEW, MANY = 500, 1_000_000
 
@@ -54,9 +57,9 @@ class Detail:
 class Explained:
     """What ``address`` is.
 
-    ``kind`` is one of ``null``, ``non-canonical``, ``kernel``, ``unmapped``, ``guard``, ``stack``, ``module``,
-    ``vdso``, ``mapping``, ``pool object``, ``freed object``, ``object`` (of HAProxy, in no pool), ``heap`` (of malloc,
-    whose is not known) and ``anonymous``. ``what`` says it in words. ``pool`` is the pool's name, ``freed`` None where
+    ``kind`` is one of ``null``, ``non-canonical``, ``kernel``, ``unmapped``, ``guard``, ``stack``, ``thread-local``,
+    ``module``, ``vdso``, ``mapping``, ``pool object``, ``freed object``, ``object`` (of HAProxy, in no pool), ``heap``
+    (malloc's, not known whose) and ``anonymous``. ``what`` says it in words. ``pool`` is the pool's name, ``freed`` None where
     nothing tells; ``poison`` names the pattern that the address, or the memory there, is made of.
     """
 
@@ -69,6 +72,11 @@ class Explained:
     pool: str = ""
     freed: bool | None = None
     poison: str = ""
+
+    @property
+    def summary(self) -> str:
+        """All of it on one line."""
+        return "; ".join((self.what, *(one.what for one in self.details)))
 
 
 class Addresses:
@@ -96,6 +104,10 @@ class Addresses:
         if address >= _KERNEL:
             negative = f"minus {(1 << 64) - address}" if (1 << 64) - address < NULL_PAGE else "the kernel's half"
             return Explained(address, "kernel", f"no address of a process: {negative}", "read", "its value")
+        thread = self._thread_local(address)
+        if thread:
+            what = f"thread-local storage of thread {thread}"
+            return Explained(address, "thread-local", what, "derived", "it lies at the thread pointer")
         stack = self._stack(address)
         if stack is not None:
             return stack
@@ -107,7 +119,7 @@ class Addresses:
 
     def _null(self, address: int) -> Explained:
         members = list(iter_members(self._space, _LIKELY, address))
-        details = ()
+        details: tuple[Detail, ...] = ()
         if members:
             shown = ", ".join(members[:_MOST_MEMBERS]) + (", ..." if len(members) > _MOST_MEMBERS else "")
             details = (Detail(f"members at this offset: {shown}", "assumed", "layouts of this build"),)
@@ -155,6 +167,15 @@ class Addresses:
             return Explained(address, "guard", what, "derived", "nothing is mapped there, and a stack lies above it")
         return None
 
+    def _thread_local(self, address: int) -> int:
+        """HAProxy's number of the thread whose thread-local storage of the executable this is, 0 for none."""
+        architecture, numbers = self.state.process.architecture, {one.lwp: one.number for one in self.state.stacks}
+        for thread in self.state.process.core.threads if architecture.name == "x86-64" else ():
+            pointer = thread.registers[_FS_BASE] if len(thread.registers) > _FS_BASE else 0
+            if pointer - _THREAD_LOCAL <= address < pointer + _THREAD_HEAD:
+                return numbers.get(thread.lwp, 0)
+        return 0
+
     def _in_stack(self, address: int, stack: ThreadStack) -> Explained:
         what = f"stack of thread {stack.number} (kernel id {stack.lwp})"
         frame, trust = self._frame(address, stack)
@@ -170,11 +191,12 @@ class Addresses:
             return "", ""
         if address < physical[0].registers[register]:
             return "below all frames: left by functions that have returned", "derived"
-        for frame, caller in zip(physical, (*physical[1:], None), strict=True):
-            if caller is None or address < caller.registers[register]:
-                break
+        # A frame reaches up to the stack pointer of its caller.
+        above = (place for place, one in enumerate(physical) if address < one.registers[register])
+        caller = next(above, len(physical))
+        frame = physical[caller - 1]
         name = f"{frame.function}()" if frame.function else f"code at {frame.pc:#x}"
-        certain = frame.trust in ("context", "cfi") and caller is not None
+        certain = frame.trust in ("context", "cfi") and caller < len(physical)
         return f"frame {frame.index}, {name}", "derived" if certain else "assumed"
 
     # Modules
@@ -247,18 +269,25 @@ class Addresses:
 
     def _place(self, struct: str, offset: int) -> str:
         member = member_at(self._space, struct, offset)
-        return f"struct {struct}" + (f" + {offset:#x}" if offset else "") + (f" ({member})" if member and offset else "")
+        return (
+            f"struct {struct}" + (f" + {offset:#x}" if offset else "") + (f" ({member})" if member and offset else "")
+        )
 
     def _pooled(self, address: int, found: PoolObject) -> Explained:
         typed, offset = self._types.find(found), address - found.start
         details = []
         if typed.struct and offset >= typed.offset:
             place = self._place(typed.struct, offset - typed.offset)
-            details.append(Detail(place, typed.trust, typed.proof))
+            place += f" of {typed.function}()" if typed.function else ""
+            layout = self._space.layout(typed.struct)
+            known = isinstance(layout, Layout) and layout.trust == OF_THIS_BUILD
+            details.append(Detail(place, typed.trust if known else "assumed", typed.proof))
         elif typed.struct:
             details.append(Detail(f"data before the struct {typed.struct}", typed.trust, typed.proof))
         elif typed.users:
-            details.append(Detail(f"an object of {' or '.join(typed.users)}", "derived", "variables that hold this pool"))
+            details.append(
+                Detail(f"an object of {' or '.join(typed.users)}", "derived", "variables that hold this pool")
+            )
         if found.pool.merged and not typed.struct:
             more = f"the pool serves {found.pool.users} types of objects of about this size"
             details.append(Detail(more, "read", "users of struct pool_head"))
@@ -266,7 +295,13 @@ class Addresses:
             details.append(Detail(f"or of pool {', '.join(found.others)}", "assumed", found.proof))
         poison, more_details = self._contents(address, found)
         state = {True: "free object", False: "allocated object", None: "object"}[found.freed]
-        kept = f", in the cache of thread {found.thread}" if found.thread else ", in the shared list" if found.freed else ""
+        kept = (
+            f", in the cache of thread {found.thread}"
+            if found.thread
+            else ", in the shared list"
+            if found.freed
+            else ""
+        )
         what = f"{state} of pool {found.pool.name} at {found.start:#x}" + (f" + {offset:#x}" if offset else "") + kept
         kind = "freed object" if found.freed else "pool object"
         return Explained(
@@ -281,7 +316,9 @@ class Addresses:
         mode = INTEGRITY if found.freed else POISON
         poison = poison_of(word, self.pools) if isinstance(word, int) and flags & mode else None
         if poison is not None:
-            details.append(Detail(f"the memory there holds {poison.meaning.split(':')[0]}", "read", "bytes of the core"))
+            details.append(
+                Detail(f"the memory there holds {poison.meaning.split(':')[0]}", "read", "bytes of the core")
+            )
         if found.freed and flags & INTEGRITY:
             place = overwritten(self._memory, found.start, found.pool.size)
             if place >= 0:

@@ -15,7 +15,7 @@ from forensics.memory.process import Memory
 from forensics.record import record
 
 _IN_USE, _MAPPED, _FLAGS = 1, 2, 7
-#: How far before an address its chunk is looked for, in bytes; buffers have 16 KiB, fdtab and its like are mapped alone.
+#: How far before an address its chunk is looked for, in bytes; buffers have 16 KiB, fdtab has a mapping of its own.
 _FARTHEST = 1 << 17
 #: Chunks that must follow one another; the end of the heap is as good.
 _RUN = 3
@@ -56,16 +56,17 @@ def iter_chunks(memory: Memory, address: int) -> Iterator[Chunk]:
     if isinstance(data, Absence):
         return
     end = min(segment.end, segment.address + segment.file_size)
-    for place in range(len(data) - 8, -1, -16):
-        size = struct.unpack_from("<Q", data, place)[0]
-        start = low + place + 8
-        whole = size & ~_FLAGS
+    words = struct.unpack(f"<{len(data) // 8}Q", data)
+    for place in range(len(words) - 1, -1, -2):
+        size = words[place]
         # The address lies in what can be used: that reaches 8 bytes into the next chunk.
-        if whole < _SMALLEST or whole & 15 or not start <= address < start + whole - 8 or start - 16 + whole > end:
-            continue
-        found = _checked(memory, start, size, end)
-        if found is not None:
-            yield found
+        if _SMALLEST <= size <= end and not size & 8:
+            start = low + place * 8 + 8
+            whole = size & ~_FLAGS
+            if start <= address < start + whole - 8 and start - 16 + whole <= end:
+                found = _checked(memory, start, size, end)
+                if found is not None:
+                    yield found
 
 
 def _checked(memory: Memory, start: int, size: int, end: int) -> Chunk | None:

@@ -43,5 +43,6 @@ def iter_members(space: TypedMemory, structs: tuple[str, ...], offset: int) -> I
     """``struct.member`` for each of the structures that has a member which begins at ``offset``."""
     for struct in structs:
         name = member_at(space, struct, offset) if offset else ""
-        if name and "+" not in name:
+        # Nobody reads a buffer from its middle on, or what fills the gap to a cache line.
+        if name and "+" not in name and "__pad" not in name and (not name.endswith("]") or name.endswith("[0]")):
             yield f"{struct}.{name}"

@@ -46,6 +46,7 @@ class ObjectType:
     """``struct`` is the structure's name, ``offset`` (bytes) where it begins in the object; ``proof`` in words.
 
     ``trust`` is ``derived`` or ``assumed``. ``users`` are all that are known to take objects from this pool.
+    ``function`` is that of a task.
     """
 
     struct: str
@@ -53,6 +54,7 @@ class ObjectType:
     proof: str
     trust: str
     users: tuple[str, ...] = ()
+    function: str = ""
 
 
 class ObjectTypes:
@@ -84,13 +86,15 @@ class ObjectTypes:
         if found.pool.address in self._entries:
             trust = "derived" if not users else "assumed"
             proof = "a stick-table takes its entries from this pool"
-            return ObjectType("stksess", self._entries[found.pool.address], proof, trust, ("stksess", *map(_shown, users)))
+            return ObjectType(
+                "stksess", self._entries[found.pool.address], proof, trust, ("stksess", *map(_shown, users))
+            )
         names = tuple(map(_shown, users))
         fitting = [USERS[one] for one in users if USERS[one] and self._fits(USERS[one], found.pool.size)]
         if found.freed is False:
-            struct, proof = self._by_content(found.start, fitting)
+            struct, proof, function = self._by_content(found.start, fitting)
             if struct:
-                return ObjectType(struct, 0, proof, "derived", names)
+                return ObjectType(struct, 0, proof, "derived", names, function)
         if len(users) == 1 and not found.pool.merged:
             return ObjectType("".join(fitting), 0, f"the pool is that of {users[0]} alone", "derived", names)
         if len(users) == 1 and fitting:
@@ -102,20 +106,20 @@ class ObjectTypes:
         layout = self._space.layout(struct)
         return not isinstance(layout, Absence) and layout.size <= size
 
-    def _by_content(self, start: int, fitting: list[str]) -> tuple[str, str]:
-        """The structure that the bytes of an allocated object betray, and how; ("", "") for none."""
+    def _by_content(self, start: int, fitting: list[str]) -> tuple[str, str, str]:
+        """The structure that the bytes of an allocated object betray, how, and a task's function; "" for none."""
         if "stream" in fitting and self._is_stream(start):
-            return "stream", "it is in a thread's list of streams"
+            return "stream", "it is in a thread's list of streams", ""
         for struct in fitting:
             one = self._space.at(struct, start)
             if not isinstance(one, Struct):
                 continue
             if struct in ("task", "tasklet") and self._is_task(one, struct):
                 name = self._space.function_name(one.number("process") or 0)
-                return struct, f"its function is {name}()" if name else "its function is code of HAProxy"
+                return struct, "its function is code of HAProxy", name
             if one.has("obj_type") and _TYPES.get(self._types.get(one.number("obj_type") or 0, "")) == struct:
-                return struct, "its obj_type says so"
-        return "", ""
+                return struct, "its obj_type says so", ""
+        return "", "", ""
 
     @cached_property
     def _types(self) -> dict[int, str]:
@@ -123,10 +127,14 @@ class ObjectTypes:
 
     def _is_task(self, one: Struct, struct: str) -> bool:
         process, state = one.number("process"), one.number("state")
-        if not isinstance(process, int) or not isinstance(state, int) or not self._space.is_code(process):
+        if not isinstance(process, int) or not isinstance(state, int) or not self._is_function(process):
             return False
         # Before 2.4 there is no such flag, and a task and a tasklet differ in the size of their pools.
         return not state & _TASKLET if struct == "task" else True
+
+    def _is_function(self, address: int) -> bool:
+        """Cores of gdb leave code out: then only its name tells."""
+        return self._space.is_code(address) or bool(self._space.function_name(address))
 
     def _is_stream(self, start: int) -> bool:
         layout = self._space.layout("stream")

@@ -44,5 +44,5 @@ def poison_of(value: int, pools: Pools) -> Poison | None:
 
 
 def _is_fill(value: int) -> bool:
-    """n thirds of all ones, less what the sum wrapped by: close to one or two thirds."""
+    """N thirds of all ones, less what the sum wrapped by: close to one or two thirds."""
     return any(-_OFFSET < third - value < _MOST_FREED for third in (_THIRD, 2 * _THIRD))

@@ -239,7 +239,7 @@ def _head_behind_a_pool(space: TypedMemory, missing: Absence) -> int | Absence:
     """The list of all pools, found as the one element of it that is no pool: it lies in the executable's data."""
     layout = space.layout("pool_head")
     if isinstance(layout, Absence) or "list" not in layout.fields:
-        return layout or missing
+        return layout if isinstance(layout, Absence) else missing
     names = AddressSpace(space.process)
     apart = space.extent("pool_base_start")
     start, end = (apart[0], apart[0] + apart[1]) if isinstance(apart, tuple) else (0, 0)

@@ -1,4 +1,4 @@
-"""What is wrong with a pool: damage, counts that contradict each other, allocations that failed, objects without owner."""
+"""What is wrong with a pool: damage, counts that contradict each other, failed allocations, objects without owner."""
 
 from __future__ import annotations
 
@@ -56,7 +56,12 @@ class Doubts:
         usage = self._pools.usage(pool)
         cached = sum(cache.count for cache in self._pools.caches(pool))
         found = [
-            Doubt(pool, BROKEN, f"{one.place}: at {one.address:#x}: {one.reason}", "a run with `-dMno-merge,integrity,caller`")
+            Doubt(
+                pool,
+                BROKEN,
+                f"{one.place}: at {one.address:#x}: {one.reason}",
+                "a run with `-dMno-merge,integrity,caller`",
+            )
             for one in damages(self._pools, pool)
         ]
         found += [Doubt(pool, IMPOSSIBLE, reason) for reason in self._impossible(usage, cached)]
@@ -71,7 +76,9 @@ class Doubts:
         slack, found = max(self._pools.threads, 1), []
         if usage.used > usage.allocated + slack:
             used = usage.used - (1 << 32) if usage.used >> 31 else usage.used
-            found.append(f"{used} objects are used, but {usage.allocated} allocated: objects were freed twice, or uncounted")
+            found.append(
+                f"{used} objects are used, but {usage.allocated} allocated: objects were freed twice, or uncounted"
+            )
         elif cached > usage.used + slack and self._pools.caching:
             found.append(f"{cached} objects are in caches of threads, but {usage.used} used: these ones included")
         return found

@@ -72,8 +72,8 @@ class PoolLookup:
 
     def find(self, address: int) -> PoolObject | Absence:
         """The object that holds ``address``."""
-        if not self._all:
-            return self.pools.pools or Absence("pools", "there are none")
+        if isinstance(self.pools.pools, Absence):
+            return self.pools.pools
         chunks = [one for one, _number in zip(iter_chunks(self._memory, address), range(_MOST_CHUNKS), strict=False)]
         for start in [one.start for one in chunks]:
             found = self._free(start, address) or self._tagged(start, address)
@@ -139,7 +139,9 @@ class PoolLookup:
             for pool in self._fitting(chunk):
                 thread = self._thread_with(pool, chunk.start)
                 if thread >= 0 and address < chunk.start + pool.alloc_size:
-                    where = f"the list of free objects of thread {thread}" if thread else "the shared list of free objects"
+                    where = (
+                        f"the list of free objects of thread {thread}" if thread else "the shared list of free objects"
+                    )
                     return PoolObject(pool, chunk.start, True, thread, f"{where} leads to it")
         return None
 

@@ -85,7 +85,9 @@ def _cache_damage(memory: Memory, pools: Pools, pool: Pool, cache: Cache) -> Ite
         offset = overwritten(memory, address, pool.size) if filled else -1
         if offset >= 0:
             reason = f"the fill pattern of the free object at {address:#x} is overwritten at offset {offset}"
-            yield Damage(pool, cache.thread, address, address + offset, f"{reason}: somebody wrote to it after it was freed")
+            yield Damage(
+                pool, cache.thread, address, address + offset, f"{reason}: somebody wrote to it after it was freed"
+            )
             filled = False  # the first one tells
     if walk.broken is not None:
         yield _broken_link(pool, cache, walk.broken)
@@ -95,7 +97,9 @@ def _cache_damage(memory: Memory, pools: Pools, pool: Pool, cache: Cache) -> Ite
 
 
 def _broken_link(pool: Pool, cache: Cache, broken: Broken) -> Damage:
-    return Damage(pool, cache.thread, 0 if broken.address == cache.head else broken.address, broken.address, broken.reason)
+    return Damage(
+        pool, cache.thread, 0 if broken.address == cache.head else broken.address, broken.address, broken.reason
+    )
 
 
 def overwritten(memory: Memory, address: int, size: int) -> int:

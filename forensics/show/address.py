@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.errors import UsageError
 from forensics.haproxy.address import Addresses, Explained
+from forensics.haproxy.crash_addresses import read_crash_addresses
 from forensics.haproxy.state import State
 from forensics.show.answer import Answer, Question
 
@@ -15,12 +16,15 @@ _MOST = 1000
 
 
 def answer(state: State, question: Question) -> Answer | Absence:
-    """What each of the addresses is."""
+    """What each of the addresses is; without any, the one that was touched, and those that registers hold."""
     addresses = [_number(word) for word in question.arguments[:_MOST]]
-    if not addresses:
-        raise UsageError("`show address` takes an address", "haproxy-forensics show address 0x7f5c04001230 core")
     names = Addresses(state)
-    found = [names.explain(address) for address in addresses]
+    if not addresses:
+        crash = read_crash_addresses(state)
+        touched = (crash.touched,) if isinstance(crash.touched, Explained) else ()
+        found = [*touched, *(one.explained for one in crash.registers)]
+    else:
+        found = [names.explain(address) for address in addresses]
     return Answer(lambda: _lines(found), lambda: found, lambda: _gaps(names))
 
 

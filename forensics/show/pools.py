@@ -109,7 +109,7 @@ def _plain(pools: Pools, pool: Pool, usage: Usage, doubts: Doubts) -> dict[str, 
 def _gaps(pools: Pools, doubts: Doubts) -> tuple[Absence, ...]:
     gaps = [Absence(f"pool {one.pool.name}", one.reason, one.remedy) for one in doubts.all if one.certain]
     if pools.walk.broken is not None:
-        gaps.append(Absence("pools", f"their list is broken at {pools.walk.broken.address:#x}: {pools.walk.broken.reason}"))
+        gaps.append(
+            Absence("pools", f"their list is broken at {pools.walk.broken.address:#x}: {pools.walk.broken.reason}")
+        )
     return tuple(gaps)
-
-

@@ -17,7 +17,7 @@ class What:
 
 
 WHATS: dict[str, What] = {
-    "address": What("What an address is: which stack, object of a pool, variable.", "ADDRESS..."),
+    "address": What("What addresses are: stack, variable, object of a pool; those of the crash.", "[ADDRESS...]"),
     "libs": What("The executable and the libraries with their addresses."),
     "pools": What("Memory pools.", "[byname|bysize|byusage|suspicious] [match PREFIX] [N]"),
 }

@@ -224,7 +224,8 @@ class ModuleSymbols:
         key = f"{address:x}"
         if key not in kept:
             if not self.found:
-                return Absence(f"variable at {address:#x}", f"no file of {self.files.module.path} is at hand", "`--exe`")
+                reason = f"no file of {self.files.module.path} is at hand"
+                return Absence(f"variable at {address:#x}", reason, "`--exe`")
             kept[key] = list(self._find_variable(address))
         try:
             name, offset = kept[key]
@@ -232,7 +233,8 @@ class ModuleSymbols:
                 return str(name), int(offset)
         except (TypeError, ValueError):
             del kept[key]  # a record of another shape is as good as none
-        return Absence(f"variable at {address:#x}", "the symbol tables list none there", "the debug symbols of this build")
+        reason = "the symbol tables list none there"
+        return Absence(f"variable at {address:#x}", reason, "the debug symbols of this build")
 
     def _find_variable(self, address: int) -> tuple[str, int]:
         """As ``variable_at``; of several names of one variable the first by alphabet, ("", 0) for none."""
