@@ -6,13 +6,14 @@ read; ``assumed``: likely, not proven) and what proves it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 from forensics.absence import Absence
 from forensics.elf.module import VDSO, Module
 from forensics.haproxy.heap import Chunk, iter_chunks
 from forensics.haproxy.members import iter_members, member_at
-from forensics.haproxy.object_type import ObjectTypes
+from forensics.haproxy.object_type import ObjectType, ObjectTypes
 from forensics.haproxy.owners import VARIABLES, Owned, Owners
 from forensics.haproxy.poison import Poison, poison_of
 from forensics.haproxy.pool import INTEGRITY, POISON, UAF, Pools
@@ -34,7 +35,7 @@ _OVERFLOW = 1 << 16
 #: Structures whose members are told for small offsets from NULL, the ones that crashes are about first.
 _LIKELY = (
     "stream", "session", "connection", "stconn", "sedesc", "appctx", "task", "stktable", "stksess", "proxy", "server",
-    "listener", "channel", "http_txn", "peer", "check",
+    "listener", "channel", "http_txn", "peer", "check", "pool_head",
 )  # fmt: skip
 _MOST_MEMBERS = 6
 #: Place of fs_base among the words of pr_reg on x86-64 (linux/user_64.h). The executable's thread-local storage ends
@@ -59,8 +60,8 @@ class Explained:
 
     ``kind`` is one of ``null``, ``non-canonical``, ``kernel``, ``unmapped``, ``guard``, ``stack``, ``thread-local``,
     ``module``, ``vdso``, ``mapping``, ``pool object``, ``freed object``, ``object`` (of HAProxy, in no pool), ``heap``
-    (malloc's, not known whose) and ``anonymous``. ``what`` says it in words. ``pool`` is the pool's name, ``freed`` None where
-    nothing tells; ``poison`` names the pattern that the address, or the memory there, is made of.
+    (malloc's, not known whose) and ``anonymous``. ``what`` says it in words. ``pool`` is the pool's name, ``freed``
+    None where nothing tells; ``poison`` names the pattern that the address, or the memory there, is made of.
     """
 
     address: int
@@ -98,8 +99,8 @@ class Addresses:
     def explain(self, address: int) -> Explained:
         """What the address is."""
         if address < NULL_PAGE:
-            return self._null(address)
-        if _USER_END <= address < _KERNEL and self._memory.segments and self._memory.segments[-1].end <= _USER_END:
+            return self.near_null(address)
+        if _USER_END <= address < _KERNEL and not isinstance(self._memory.find(address), Segment):
             return self._impossible(address)
         if address >= _KERNEL:
             negative = f"minus {(1 << 64) - address}" if (1 << 64) - address < NULL_PAGE else "the kernel's half"
@@ -117,14 +118,22 @@ class Addresses:
         segment = self._memory.find(address)
         return self._mapped(address, segment) if isinstance(segment, Segment) else self._unmapped(address)
 
-    def _null(self, address: int) -> Explained:
-        members = list(iter_members(self._space, _LIKELY, address))
-        details: tuple[Detail, ...] = ()
-        if members:
-            shown = ", ".join(members[:_MOST_MEMBERS]) + (", ..." if len(members) > _MOST_MEMBERS else "")
-            details = (Detail(f"members at this offset: {shown}", "assumed", "layouts of this build"),)
+    def near_null(self, address: int, pointers: tuple[tuple[str, str], ...] = ()) -> Explained:
+        """A small address; ``pointers`` are variables of the code that used it, and their structures."""
+        details = []
+        named = [f"{variable}->{member}" for variable, struct in pointers if (member := self._member(struct, address))]
+        members = [] if named else list(iter_members(self._space, _LIKELY, address))
+        if named:
+            proof = "types of the variables of this code, and layouts of this build"
+            details.append(Detail(f"it may be {_some(tuple(dict.fromkeys(named)))}", "assumed", proof))
+        elif members:
+            details.append(Detail(f"members at this offset: {_some(members)}", "assumed", "layouts of this build"))
         what = "NULL" if not address else f"NULL + {address:#x}: a member of a structure whose pointer was NULL"
-        return Explained(address, "null", what, "derived" if address else "read", "its value", details)
+        return Explained(address, "null", what, "derived" if address else "read", "its value", tuple(details))
+
+    def _member(self, struct: str, offset: int) -> str:
+        """The member that begins at ``offset`` of ``struct``, "" for none."""
+        return next(iter_members(self._space, (struct,), offset), "").removeprefix(f"{struct}.")
 
     def _impossible(self, address: int) -> Explained:
         poison = poison_of(address, self.pools)
@@ -279,6 +288,7 @@ class Addresses:
         if typed.struct and offset >= typed.offset:
             place = self._place(typed.struct, offset - typed.offset)
             place += f" of {typed.function}()" if typed.function else ""
+            place = f"once a {place}" if found.freed else place
             layout = self._space.layout(typed.struct)
             known = isinstance(layout, Layout) and layout.trust == OF_THIS_BUILD
             details.append(Detail(place, typed.trust if known else "assumed", typed.proof))
@@ -293,7 +303,7 @@ class Addresses:
             details.append(Detail(more, "read", "users of struct pool_head"))
         if found.others:
             details.append(Detail(f"or of pool {', '.join(found.others)}", "assumed", found.proof))
-        poison, more_details = self._contents(address, found)
+        poison, more_details = self._contents(address, found, typed)
         state = {True: "free object", False: "allocated object", None: "object"}[found.freed]
         kept = (
             f", in the cache of thread {found.thread}"
@@ -309,7 +319,7 @@ class Addresses:
             poison.name if poison else "",
         )  # fmt: skip
 
-    def _contents(self, address: int, found: PoolObject) -> tuple[Poison | None, list[Detail]]:
+    def _contents(self, address: int, found: PoolObject, typed: ObjectType) -> tuple[Poison | None, list[Detail]]:
         """What patterns and marks within and behind the object say."""
         details, flags = [], self.pools.debugging or 0
         word = self._memory.word(address & ~7)
@@ -322,7 +332,10 @@ class Addresses:
         if found.freed and flags & INTEGRITY:
             place = overwritten(self._memory, found.start, found.pool.size)
             if place >= 0:
-                what = f"it was written to after it was freed, {place} bytes into it"
+                member = member_at(self._space, typed.struct, place - typed.offset) if typed.struct else ""
+                what = f"it was written to after it was freed, at offset {place:#x}" + (
+                    f" ({member})" if member else ""
+                )
                 details.append(Detail(what, "derived", "the fill pattern is overwritten there"))
         mark = self._memory.word(found.start + found.pool.size) if found.pool.alloc_size > found.pool.size else 0
         if found.freed and isinstance(mark, int) and self._space.is_code(mark):
@@ -338,3 +351,8 @@ class Addresses:
         details = (Detail(poison.meaning, poison.trust, "its value"),) if poison else ()
         name = poison.name if poison else ""
         return Explained(address, "unmapped", "not mapped", "read", "the core's segments", details, poison=name)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few of them."""
+    return ", ".join(names[:_MOST_MEMBERS]) + (", ..." if len(names) > _MOST_MEMBERS else "")

@@ -12,6 +12,8 @@ _THIRD = 0x5555555555555555
 #: The word that pool_free_area_uaf() leaves at the start of what it frees (pool-os.h).
 _FREED = 0xDEADADD4
 _MOST_FREED = 1 << 24
+#: Name of what may be a part of a secret.
+TEXT = "text"
 
 
 @record
@@ -39,7 +41,7 @@ def poison_of(value: int, pools: Pools) -> Poison | None:
         return Poison("0xdeadadd4", "the mark of `-dMuaf` in a freed object", "derived")
     text = value.to_bytes(8, "little")
     if all(0x20 <= one < 0x7F for one in text):
-        return Poison("text", "eight characters: text was written over a pointer", "assumed")
+        return Poison(TEXT, "eight characters: text was written over a pointer", "assumed")
     return None
 
 

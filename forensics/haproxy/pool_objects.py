@@ -66,22 +66,25 @@ def iter_shared(memory: Memory, pools: Pools, pool: Pool, walk: Walk, most: int 
             return
 
 
-def damages(pools: Pools, pool: Pool) -> Iterator[Damage]:
-    """What is wrong with the free objects of the pool: of each list the first link or pattern that is broken."""
+def damages(pools: Pools, pool: Pool, most: int = MOST) -> Iterator[Damage]:
+    """What is wrong with the free objects of the pool: of each list the first link or pattern that is broken.
+
+    Of each list at most ``most`` objects are looked at.
+    """
     memory = pools.space.memory
     for cache in pools.caches(pool):
-        yield from _cache_damage(memory, pools, pool, cache)
+        yield from _cache_damage(memory, pools, pool, cache, most)
     walk = Walk()
-    for _object in iter_shared(memory, pools, pool, walk):
+    for _object in iter_shared(memory, pools, pool, walk, most):
         pass
     if walk.broken is not None:
         yield Damage(pool, 0, walk.broken.address, walk.broken.address or walk.broken.value, walk.broken.reason)
 
 
-def _cache_damage(memory: Memory, pools: Pools, pool: Pool, cache: Cache) -> Iterator[Damage]:
+def _cache_damage(memory: Memory, pools: Pools, pool: Pool, cache: Cache, most: int) -> Iterator[Damage]:
     walk = Walk()
     filled = bool((pools.debugging or 0) & INTEGRITY)
-    for address in iter_cached(memory, cache, walk):
+    for address in iter_cached(memory, cache, walk, most):
         offset = overwritten(memory, address, pool.size) if filled else -1
         if offset >= 0:
             reason = f"the fill pattern of the free object at {address:#x} is overwritten at offset {offset}"

@@ -17,6 +17,11 @@ def address_lines(name: str, value: object, width: int) -> Iterator[Line]:
     """The lines of ``state.address`` or ``state.registers``; a document may hold anything there."""
     if name == "address":
         yield from _touched(value, width)
+    elif name == "pools":
+        for one in value[:_MOST] if isinstance(value, list | tuple) else ():
+            where, at, what = (_member(one, each) for each in ("where", "address", "what"))
+            shown = f"{at:#x}" if isinstance(at, int) else str(at)
+            yield from wrapped(one_line(f"{where} is broken at {shown}: {what}"), width, "warning", "  ", "    ")
     elif isinstance(value, list | tuple):
         yield Line("plain", "  registers of the thread that died lead to:")
         for one in value[:_MOST]:

@@ -145,7 +145,7 @@ def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
         if name == "checks" and isinstance(value, list | tuple):
             yield from _checks(value, width)
             continue
-        if name in ("address", "registers"):
+        if name in ("address", "registers", "pools"):
             yield from address_lines(name, value, width)
             continue
         counted = isinstance(value, list | tuple | Mapping)
