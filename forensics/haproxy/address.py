@@ -22,6 +22,7 @@ from forensics.haproxy.pool_objects import overwritten
 from forensics.haproxy.state import State
 from forensics.memory.process import Segment
 from forensics.record import record
+from forensics.symbols.data_symbols import variable_at
 from forensics.symbols.layout import OF_THIS_BUILD, Layout
 from forensics.unwind.address_space import AddressSpace
 from forensics.unwind.frame import ThreadStack
@@ -231,7 +232,7 @@ class Addresses:
         return self._variable(address, module)
 
     def _variable(self, address: int, module: Module) -> Explained | None:
-        found = self.state.process.symbols(module).variable_at(address - module.base)
+        found = variable_at(self.state.process.symbols(module), address - module.base)
         if isinstance(found, Absence):
             return None
         name, offset = found

@@ -209,7 +209,7 @@ class ModuleSymbols:
         if name not in kept:
             if not self.found:
                 return Absence(f"variable {name}", f"no file of {self.files.module.path} is at hand", "`--exe`")
-            kept[name] = self._variables.get(name, (0, 0, False))
+            kept[name] = self.variables.get(name, (0, 0, False))
         try:
             address, size, local = kept[name]
             if (address or local) and bool(local) == thread_local:
@@ -218,35 +218,8 @@ class ModuleSymbols:
             del kept[name]  # a record of another shape is as good as none
         return Absence(f"variable {name}", "the symbol tables do not list it", "the debug symbols of this build")
 
-    def variable_at(self, address: int) -> tuple[str, int] | Absence:
-        """The name of the global variable that holds ``address``, and how many bytes into it."""
-        kept = self.records.records("variables")
-        key = f"{address:x}"
-        if key not in kept:
-            if not self.found:
-                reason = f"no file of {self.files.module.path} is at hand"
-                return Absence(f"variable at {address:#x}", reason, "`--exe`")
-            kept[key] = list(self._find_variable(address))
-        try:
-            name, offset = kept[key]
-            if name:
-                return str(name), int(offset)
-        except (TypeError, ValueError):
-            del kept[key]  # a record of another shape is as good as none
-        reason = "the symbol tables list none there"
-        return Absence(f"variable at {address:#x}", reason, "the debug symbols of this build")
-
-    def _find_variable(self, address: int) -> tuple[str, int]:
-        """As ``variable_at``; of several names of one variable the first by alphabet, ("", 0) for none."""
-        holding = (
-            (-start, name) for name, (start, size, local) in self._variables.items()
-            if not local and start <= address < start + size
-        )  # fmt: skip
-        start, name = min(holding, default=(0, ""))
-        return name, address + start
-
     @property
-    def _variables(self) -> dict[str, tuple[int, int, bool]]:
+    def variables(self) -> dict[str, tuple[int, int, bool]]:
         """Address, size and whether it is thread-local, of each variable; exported ones come before static ones."""
         if self._extents is None:
             self._extents = {}
