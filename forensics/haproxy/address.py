@@ -42,6 +42,8 @@ _MOST_MEMBERS = 6
 #: Place of fs_base among the words of pr_reg on x86-64 (linux/user_64.h). The executable's thread-local storage ends
 #: there (variant II of the TLS ABI), and glibc's struct pthread, of some 0x900 bytes, begins there.
 _FS_BASE, _THREAD_LOCAL, _THREAD_HEAD = 21, 1024, 0x900
+#: In 2.2 and 2.3 pools are elements of a global array.
+_POOLS = "pool_base_start"
 #: Objects of the configuration that are looked at: those of a small one in a triage, all of it when asked.
 FEW, MANY = 500, 1_000_000
 
@@ -169,7 +171,9 @@ class Addresses:
         if above is None or above.address not in self._stacks:
             return None
         number = self._stacks[above.address].number
-        if isinstance(segment, Segment) and not segment.writable and not segment.executable and not segment.file_size:
+        # A debugger's core has zeros for a page that nobody may read; the kernel's has nothing.
+        guarding = isinstance(segment, Segment) and segment.end == above.address
+        if isinstance(segment, Segment) and guarding and not segment.writable and not segment.executable:
             what = f"guard page of the stack of thread {number}: the stack overflowed"
             return Explained(address, "guard", what, "derived", "nobody may touch this page, and a stack lies above it")
         if isinstance(segment, Absence) and above.address - address <= _OVERFLOW:
@@ -236,6 +240,9 @@ class Addresses:
         if isinstance(found, Absence):
             return None
         name, offset = found
+        owned = self._owners.find(address) if name == _POOLS else None
+        if isinstance(owned, Owned):
+            return self._owned(address, owned)
         what = f"variable {name} of {module.name}" + (f" + {offset:#x}" if offset else "")
         struct, layout = VARIABLES.get(name, ""), self._space.layout(VARIABLES.get(name, ""))
         if module.main and isinstance(layout, Layout) and layout.size:
@@ -259,13 +266,15 @@ class Addresses:
             return self._pooled(address, found)
         owned = self._owners.find(address)
         if isinstance(owned, Owned):
-            offset = address - owned.start
-            what = f"{owned.label}: {self._place(owned.struct, offset)}"
-            return Explained(address, "object", what, "read", f"{owned.proof} leads to it")
+            return self._owned(address, owned)
         if isinstance(found, PoolObject):
             return self._pooled(address, found)
         chunk = next(iter_chunks(self._memory, address), None)
         return self._heap(address, chunk) if chunk is not None else self._anonymous(address)
+
+    def _owned(self, address: int, owned: Owned) -> Explained:
+        what = f"{owned.label}: {self._place(owned.struct, address - owned.start)}"
+        return Explained(address, "object", what, "read", f"{owned.proof} leads to it")
 
     def _heap(self, address: int, chunk: Chunk) -> Explained:
         what = f"heap: {chunk.size} bytes of malloc() at {chunk.start:#x}, + {address - chunk.start:#x}"
