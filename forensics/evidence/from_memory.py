@@ -15,13 +15,17 @@ if TYPE_CHECKING:
     from forensics.haproxy.address import Explained
     from forensics.haproxy.crash_addresses import CrashAddresses
 
+#: Deaths whose thread did nothing wrong.
+_INNOCENT = ("signal_from_outside", "exit")
+
 
 def collect_address(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """What the faulting address is; for the report also where the registers lead."""
     from forensics.haproxy.crash_addresses import read_crash_addresses
     from forensics.haproxy.state import State
 
-    if not witness.crashed.crashed:
+    # What a thread was at when somebody else ended the process has no part in it.
+    if not witness.crashed.crashed or witness.death.kind in _INNOCENT:
         return
     corrupted = witness.death.kind in ("pool_corruption", "heap_corruption")
     found = read_crash_addresses(State(witness.process, witness.stacks), corrupted=corrupted)

@@ -8,6 +8,7 @@ from forensics.absence import Absence
 from forensics.errors import UsageError
 from forensics.haproxy.address import Addresses, Explained
 from forensics.haproxy.crash_addresses import read_crash_addresses
+from forensics.haproxy.poison import TEXT
 from forensics.haproxy.state import State
 from forensics.show.answer import Answer, Question
 
@@ -25,6 +26,8 @@ def answer(state: State, question: Question) -> Answer | Absence:
         found = [*touched, *(one.explained for one in crash.registers)]
     else:
         found = [names.explain(address) for address in addresses]
+    # Who gives an address knows it; characters that registers hold may be a part of a secret.
+    found = [one for one in found if question.arguments or not question.scrub or one.poison != TEXT]
     return Answer(lambda: _lines(found), lambda: found, lambda: _gaps(names))
 
 
