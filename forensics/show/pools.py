@@ -88,9 +88,10 @@ def _lines(pools: Pools, rows: list[tuple[Pool, Usage]], chosen: _Chosen, doubts
 def _line(pools: Pools, pool: Pool, usage: Usage, cached: int) -> str:
     by_caches = f" (~{cached} by thread caches)" if pools.caching else ""
     index = f"={pool.index:02d}" if pools.indexed else ""
+    align = f"/{pool.align}" if pool.head.has("align") else ""  # 3.4+
     shared = " [SHARED]" if pool.flags & SHARED else ""
     return (
-        f"  - Pool {pool.name} ({pool.size} bytes) : {usage.allocated} allocated ({usage.allocated * pool.size} bytes),"
+        f"  - Pool {pool.name} ({pool.size} bytes{align}) : {usage.allocated} allocated ({usage.allocated * pool.size} bytes),"
         f" {usage.used} used{by_caches}, needed_avg {usage.needed}, {usage.failed} failures, {pool.users} users,"
         f" @{pool.address:#x}{index}{shared}"
     )
