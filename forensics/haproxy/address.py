@@ -46,6 +46,8 @@ _FS_BASE, _THREAD_LOCAL, _THREAD_HEAD = 21, 1024, 0x900
 _POOLS = "pool_base_start"
 #: Objects of the configuration that are looked at: those of a small one in a triage, all of it when asked.
 FEW, MANY = 500, 1_000_000
+#: Free objects of pools that a triage lists: some ten milliseconds.
+_FEW_FREE = 5000
 
 
 @record
@@ -91,7 +93,7 @@ class Addresses:
         self.pools = Pools(state.space)
         self._space = state.space
         self._memory = state.space.memory
-        self._lookup = PoolLookup(self.pools)
+        self._lookup = PoolLookup(self.pools, MANY if most == MANY else _FEW_FREE)
         self._types = ObjectTypes(self.pools)
         self._owners = Owners(self.pools, most)
 
@@ -324,8 +326,12 @@ class Addresses:
         )
         what = f"{state} of pool {found.pool.name} at {found.start:#x}" + (f" + {offset:#x}" if offset else "") + kept
         kind = "freed object" if found.freed else "pool object"
+        layout = self._space.layout("pool_head")
+        # What a kept layout says of another build is one step further from the bytes.
+        known = isinstance(layout, Layout) and layout.trust == OF_THIS_BUILD
+        trust = found.trust if known or found.trust != "read" else "derived"
         return Explained(
-            address, kind, what, found.trust, found.proof, (*details, *more_details), found.pool.name, found.freed,
+            address, kind, what, trust, found.proof, (*details, *more_details), found.pool.name, found.freed,
             poison.name if poison else "",
         )  # fmt: skip
 

@@ -50,19 +50,16 @@ class PoolObject:
 
 
 class PoolLookup:
-    """Objects of pools by address."""
+    """Objects of pools by address; up to ``most`` free objects are all listed before the first answer."""
 
-    def __init__(self, pools: Pools) -> None:
+    def __init__(self, pools: Pools, most: int) -> None:
         self.pools = pools
+        self._most = most
         self._memory = pools.space.memory
 
     @cached_property
     def _all(self) -> tuple[Pool, ...]:
         return self.pools.pools or ()
-
-    @cached_property
-    def _by_address(self) -> list[tuple[int, Pool]]:
-        return sorted(((pool.address, pool) for pool in self._all), key=lambda one: one[0])
 
     @cached_property
     def _lists(self) -> list[tuple[int, int, Pool]]:
@@ -74,6 +71,9 @@ class PoolLookup:
         """The object that holds ``address``."""
         if isinstance(self.pools.pools, Absence):
             return self.pools.pools
+        listed = self._in_a_list(address)
+        if listed is not None:
+            return listed
         chunks = [one for one, _number in zip(iter_chunks(self._memory, address), range(_MOST_CHUNKS), strict=False)]
         for start in [one.start for one in chunks]:
             found = self._free(start, address) or self._tagged(start, address)
@@ -81,6 +81,31 @@ class PoolLookup:
                 return found
         found = None if chunks else self._without_chunk(address)
         return found or self._listed(address, chunks) or self._by_size(address, chunks)
+
+    @cached_property
+    def _free_objects(self) -> list[tuple[int, int, Pool]]:
+        """(start, HAProxy's number of the thread, pool) of all objects in caches, by address; none if they are many.
+
+        It serves whatever allocator the process has; Debian links HAProxy 3.2 and later with jemalloc.
+        """
+        caches = [(cache, pool) for pool in self._all for cache in self.pools.caches(pool) if cache.count]
+        if sum(cache.count for cache, _pool in caches) > self._most:
+            return []
+        found = [
+            (start, cache.thread, pool)
+            for cache, pool in caches
+            for start in iter_cached(self._memory, cache, Walk(), min(cache.count, self._most))
+        ]
+        return sorted(found, key=lambda one: one[0])
+
+    def _in_a_list(self, address: int) -> PoolObject | None:
+        place = bisect_right(self._free_objects, address, key=lambda one: one[0]) - 1
+        if place < 0:
+            return None
+        start, thread, pool = self._free_objects[place]
+        if address >= start + pool.alloc_size:
+            return None
+        return PoolObject(pool, start, True, thread, f"it is in the list of free objects of thread {thread}")
 
     def _tagged(self, start: int, address: int) -> PoolObject | None:
         """An allocated object that begins at ``start``: behind it stands the address of its pool."""
