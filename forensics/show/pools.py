@@ -90,9 +90,10 @@ def _line(pools: Pools, pool: Pool, usage: Usage, cached: int) -> str:
     index = f"={pool.index:02d}" if pools.indexed else ""
     align = f"/{pool.align}" if pool.head.has("align") else ""  # 3.4+
     shared = " [SHARED]" if pool.flags & SHARED else ""
+    size = f"{pool.size} bytes{align}"
     return (
-        f"  - Pool {pool.name} ({pool.size} bytes{align}) :"
-        f" {usage.allocated} allocated ({usage.allocated * pool.size} bytes), {usage.used} used{by_caches}, needed_avg {usage.needed}, {usage.failed} failures, {pool.users} users,"
+        f"  - Pool {pool.name} ({size}) : {usage.allocated} allocated ({usage.allocated * pool.size} bytes),"
+        f" {usage.used} used{by_caches}, needed_avg {usage.needed}, {usage.failed} failures, {pool.users} users,"
         f" @{pool.address:#x}{index}{shared}"
     )
 
