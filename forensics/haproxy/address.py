@@ -91,9 +91,10 @@ class Addresses:
     def __init__(self, state: State, most: int = MANY) -> None:
         self.state = state
         self.pools = Pools(state.space)
+        self._thorough = most == MANY
         self._space = state.space
         self._memory = state.space.memory
-        self._lookup = PoolLookup(self.pools, MANY if most == MANY else _FEW_FREE)
+        self._lookup = PoolLookup(self.pools, MANY if self._thorough else _FEW_FREE)
         self._types = ObjectTypes(self.pools)
         self._owners = Owners(self.pools, most)
 
@@ -117,7 +118,7 @@ class Addresses:
         stack = self._stack(address)
         if stack is not None:
             return stack
-        module = self._names.module_at(address)
+        module = self._module_at(address)
         if isinstance(module, Module):
             return self._module(address, module)
         segment = self._memory.find(address)
@@ -217,13 +218,25 @@ class Addresses:
 
     # Modules
 
+    def _module_at(self, address: int) -> Module | Absence:
+        """The module that holds the address, zeroed data included, which only the module's file bounds."""
+        found = self.state.process.module_at(address)
+        below = [one for one in self.state.process.core.modules if one.start <= address][-1:]
+        return self._names.module_at(address) if not found and below and self._may_open(below[0]) else found
+
+    def _may_open(self, module: Module) -> bool:
+        """Whether to look for files of the module: a report misses none because a register leads there."""
+        opened = (files.module.start for files in self.state.process.files)
+        return self._thorough or module.main or module.start in opened
+
     def _module(self, address: int, module: Module) -> Explained:
         if module.path == VDSO:
-            name, _start = self.state.process.function_at(address)
+            name = self.state.process.function_at(address)[0] if self._may_open(module) else ""
             return Explained(address, "vdso", f"{name or 'code'} of the vdso", "read", "AT_SYSINFO_EHDR")
         segment = self._memory.find(address)
         writable = isinstance(segment, Segment) and segment.writable
-        found = self._variable(address, module) if writable else self._code(address, module)
+        look = self._variable if writable else self._code
+        found = look(address, module) if self._may_open(module) else None
         if found is not None:
             return found
         kind = "data" if writable else "code" if self._space.is_code(address) else "constants"

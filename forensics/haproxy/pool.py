@@ -240,7 +240,6 @@ def _head_behind_a_pool(space: TypedMemory, missing: Absence) -> int | Absence:
     layout = space.layout("pool_head")
     if isinstance(layout, Absence) or "list" not in layout.fields:
         return layout if isinstance(layout, Absence) else missing
-    names = AddressSpace(space.process)
     apart = space.extent("pool_base_start")
     start, end = (apart[0], apart[0] + apart[1]) if isinstance(apart, tuple) else (0, 0)
     for name in _POINTERS:
@@ -248,10 +247,15 @@ def _head_behind_a_pool(space: TypedMemory, missing: Absence) -> int | Absence:
         if not isinstance(pool, int) or not pool:
             continue
         for element in iter_list(space.memory, pool + layout.fields["list"].offset, Walk(), _MOST_POOLS):
-            module = names.module_at(element)
-            if not isinstance(module, Absence) and module.main and not start <= element < end:
+            if _is_data(space, element) and not start <= element < end:
                 return element
     return missing
+
+
+def _is_data(space: TypedMemory, address: int) -> bool:
+    """Whether the executable's data holds the address; no other module's file is looked for."""
+    below = [one for one in space.process.core.modules if one.start <= address][-1:]
+    return bool(below and below[0].main and AddressSpace(space.process).module_at(address))
 
 
 def _column(struct: Struct, array: str, member: str) -> tuple[int, ...]:
