@@ -282,6 +282,24 @@ CATALOGUE: tuple[FactKind, ...] = (
         "a circle of waits: each thread, what it waits for, and who holds that",
         _SYMBOLS,
     ),
+    FactKind(
+        "address.what",
+        "what the address is",
+        "str",
+        "what the faulting address is: null, non-canonical, unmapped, guard, stack, thread-local, module, vdso, "
+        "mapping, pool object, freed object, object, heap, anonymous or kernel",
+        _CORE,
+    ),
+    FactKind("address.pool", "pool of the address", "str", "name of the pool whose object was touched", _SYMBOLS),
+    FactKind("address.freed", "address was freed", "bool", "the object that was touched is free", _SYMBOLS),
+    FactKind(
+        "address.poison",
+        "pattern in the address",
+        "str",
+        "pattern that the faulting address is made of, or that lies there: `byte 0x50` (of -dM), `fill pattern` "
+        "(of -dMintegrity: a freed object), `0xdeadadd4` (of -dMuaf), `text`",
+        _CORE,
+    ),
 )
 
 #: The catalogue by name.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.evidence.from_memory import collect_address
 from forensics.evidence.from_state_threads import collect_locks, collect_threads
 from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
@@ -166,4 +167,5 @@ COLLECTORS: tuple[Collector, ...] = (
     collect_peers,
     collect_threads,
     collect_locks,
+    collect_address,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from forensics.diagnosis.finding import Evidence, Exclusion, Finding
 from forensics.record import replace
+from forensics.report.addresses import address_lines
 from forensics.report.document import Report, ThreadGroup, group_threads
 from forensics.report.first_screen import EXPLANATION_LINES, STEPS
 from forensics.report.lines import Line, clipped, prose, section, wrapped
@@ -150,6 +151,9 @@ def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
             continue
         if name in ("threads", "tasks", "locks"):
             yield from wait_lines(name, value, width)
+            continue
+        if name in ("address", "registers", "pools"):
+            yield from address_lines(name, value, width)
             continue
         counted = isinstance(value, list | tuple | Mapping)
         shown = plural(len(value), "entry").replace("entrys", "entries") if counted else str(value)  # type: ignore[arg-type]

@@ -29,4 +29,7 @@ WHATS: dict[str, What] = {
     "locks": What("Threads that wait for a lock: whose it is, who holds it, and circles of waits."),
     "tasks": What("Tasks in the run queues and wait queues, by function; `all` lists each.", "[all]"),
     "threads": What("Each thread with its queues, its task and its panic text."),
+    "address": What("What addresses are: stack, variable, object of a pool; those of the crash.", "[ADDRESS...]"),
+    "libs": What("The executable and the libraries with their addresses."),
+    "pools": What("Memory pools.", "[byname|bysize|byusage|suspicious] [match PREFIX] [N]"),
 }

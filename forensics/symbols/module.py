@@ -209,7 +209,7 @@ class ModuleSymbols:
         if name not in kept:
             if not self.found:
                 return Absence(f"variable {name}", f"no file of {self.files.module.path} is at hand", "`--exe`")
-            kept[name] = self._variables.get(name, (0, 0, False))
+            kept[name] = self.variables.get(name, (0, 0, False))
         try:
             address, size, local = kept[name]
             if (address or local) and bool(local) == thread_local:
@@ -219,7 +219,7 @@ class ModuleSymbols:
         return Absence(f"variable {name}", "the symbol tables do not list it", "the debug symbols of this build")
 
     @property
-    def _variables(self) -> dict[str, tuple[int, int, bool]]:
+    def variables(self) -> dict[str, tuple[int, int, bool]]:
         """Address, size and whether it is thread-local, of each variable; global ones come before static ones.
 
         A static executable has libc's own ``static`` variables, one of them named ``global``.
