@@ -1,7 +1,7 @@
 """`show fd`: the open descriptors and whom they belong to (cli_io_handler_show_fd, src/cli.c).
 
-Addresses are those that HAProxy had asked for: the kernel, which knows them all, is not in a core. What muxes and
-transports tell of their own state is not told.
+Addresses are those that HAProxy had asked for: the kernel, which knows them all, is not in a core. What TLS and
+QUIC tell of their own state is not told.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from forensics.haproxy.connection import Connection
 from forensics.haproxy.fd import Descriptor, Descriptors
 from forensics.haproxy.flags import Branch, branch_of, names_of
 from forensics.haproxy.listener import Listener
+from forensics.haproxy.moment import read_moment
 from forensics.haproxy.server import Server
 from forensics.haproxy.sockaddr import SocketAddress
 from forensics.haproxy.state import State
 from forensics.show.answer import Answer, Question
+from forensics.show.mux import MuxText
 from forensics.show.secrets import Secrets
 from forensics.show.spans import pointer
 
@@ -43,6 +45,10 @@ class _Shown:
         self.state, self.question = state, question
         self.descriptors = Descriptors(state.space)
         self.secrets = Secrets(hidden=question.scrub)
+        moment = read_moment(state.space)
+        self.mux: MuxText | Absence = Absence("clock", "not read")
+        if not isinstance(moment, Absence):
+            self.mux = MuxText(state.space, moment, self.descriptors.leads)
         if question.arguments and not question.arguments[0].isdigit():
             raise UsageError("`show fd` takes the number of a descriptor", "`show fd CORE` lists them")
 
@@ -58,7 +64,7 @@ class _Shown:
     def lines(self) -> Iterator[str]:
         """As text."""
         for one in self._chosen():
-            yield _line(one)
+            yield _line(one, self.mux)
 
     def data(self) -> object:
         """For JSON."""
@@ -70,10 +76,10 @@ class _Shown:
         return tuple(self.descriptors.leads.broken)
 
 
-def _line(one: Descriptor) -> str:
+def _line(one: Descriptor, mux: MuxText | Absence) -> str:
     text = f"  {one.fd:5d} : {_head(one)} iocb={pointer(one.handler)}({one.function})"
     if isinstance(one.connection, Connection):
-        text += _connection(one, one.connection)
+        text += _connection(one, one.connection, mux)
     elif isinstance(one.listener, Listener):
         text += f" l.st={one.listener.state} fe={one.listener.frontend}{_local(one.listener.bound)}"
     return text + (" !" if _suspicious(one) else "")
@@ -113,7 +119,7 @@ def _letters(bits: int, letters: str, top: int) -> str:
     return "".join(one.upper() if bits >> top - place & 1 else one for place, one in enumerate(letters))
 
 
-def _connection(one: Descriptor, connection: Connection) -> str:
+def _connection(one: Descriptor, connection: Connection, mux: MuxText | Absence) -> str:
     error = "" if isinstance(one.events, int) else f" cerr={connection.error}"
     text = f" back={int(connection.back)} cflg=0x{connection.flags:08x}{error}"
     if connection.handle != one.fd:
@@ -127,6 +133,7 @@ def _connection(one: Descriptor, connection: Connection) -> str:
             text += f" rport={remote.port}"
     text += f" {_owner(one)}" if not isinstance(one.target, Absence) else ""
     text += f" mux={connection.mux} ctx={pointer(connection.context)}" if connection.mux else " nomux"
+    text += "" if isinstance(mux, Absence) else mux.of_connection(connection)
     text += f" xprt={connection.transport}"
     return text + (f" xprt_ctx={pointer(connection.transport_context)}" if connection.transport_context else "")
 

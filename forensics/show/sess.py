@@ -77,7 +77,9 @@ class _Shown:
 
     def lines(self) -> Iterator[str]:
         """As text."""
-        details = Details(self.state.space, self.moment, self.secrets, branch_of(self.state.release))
+        details = Details(
+            self.state.space, self.moment, self.secrets, branch_of(self.state.release), self.streams.leads
+        )
         for stream in self._chosen():
             if self.wanted is None:
                 yield one_line(self.state, self.moment, self.secrets, stream)

@@ -1,7 +1,7 @@
 """`show sess all`: one stream with all that hangs on it, in the lines of its release (strm_dump_to_buffer).
 
 What a stream of the release does not have is left out of the lines. Lines that begin with ``  + `` are ours: flags
-by name, the last rule, what woke the task. What muxes tell of their own (show_sd, 3.0) is not told.
+by name, the last rule, what woke the task.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from forensics.haproxy.channel import Channel
 from forensics.haproxy.connection import Connection
 from forensics.haproxy.filters import Filter
 from forensics.haproxy.flags import Branch
-from forensics.haproxy.leads import number
+from forensics.haproxy.leads import Leads, number
 from forensics.haproxy.moment import ETERNITY, Moment, tick_add
 from forensics.haproxy.obj_type import Object
 from forensics.haproxy.proxy import BACKEND, Proxy
@@ -25,6 +25,7 @@ from forensics.haproxy.stconn import Side
 from forensics.haproxy.stream import Stream
 from forensics.haproxy.stream_task import StreamTask
 from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.show.mux import MuxText
 from forensics.show.secrets import Secrets
 from forensics.show.sess_flags import flag_lines
 from forensics.show.spans import human_time, pointer, span, until, until_or_past
@@ -36,8 +37,11 @@ _MAX_THREADS = 1024
 class Details:
     """Renders streams of one process."""
 
-    def __init__(self, space: TypedMemory, moment: Moment, secrets: Secrets, branch: Branch | None) -> None:
+    def __init__(
+        self, space: TypedMemory, moment: Moment, secrets: Secrets, branch: Branch | None, leads: Leads
+    ) -> None:
         self.space, self.moment, self.secrets, self.branch = space, moment, secrets, branch
+        self.mux = MuxText(space, moment, leads)
 
     def lines(self, stream: Stream) -> Iterator[str]:
         """The lines of one stream."""
@@ -185,6 +189,8 @@ class Details:
             place = f"{buffer.data}@{pointer(buffer.area)}+{buffer.head}/{buffer.size}"
             yield f"    iobuf.flags=0x{side.iobuf.flags:08x} .pipe={side.iobuf.pipe} .buf={place}"
         if isinstance(side.connection, Connection):
+            for place, line in enumerate(self.mux.of_side(side, side.connection)):
+                yield f"{'' if not place else ' '}     {line}"
             yield from self._connection("      ", index, side, side.connection)
         elif isinstance(side.appctx, Appctx):
             yield self._applet("      ", index, side.appctx)
