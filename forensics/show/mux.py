@@ -76,9 +76,9 @@ class MuxText:
         method = _NAMED_METHODS[one.method] if 0 <= one.method < len(_NAMED_METHODS) else "UNKNOWN"
         end = one.endpoint
         doubled = f" .sd.flg={end.flags:#x}" if not self.new and not end.old else ""
+        states = f".req.state={one.request_state} .res.state={one.response_state}"
         return [
-            f" h1s={pointer(one.address)} h1s.flg={one.flags:#x}{doubled} .req.state={one.request_state}"
-            f" .res.state={one.response_state}",
+            f" h1s={pointer(one.address)} h1s.flg={one.flags:#x}{doubled} {states}",
             f" .meth={method} status={one.status}{_h1_endpoint(end)}",
             _subscription(one.subscription),
         ]
@@ -110,23 +110,23 @@ class MuxText:
         """Three pieces."""
         head, tail, size, first, last = one.output
         glitches = "" if isinstance(one.glitches, Absence) else f", .glitches={one.glitches}"
+        ids = f".err={one.error} .maxid={one.highest_id} .lastid={one.last_id} .flg=0x{one.flags:04x}"
+        counts = f".nbst={one.streams} .{'nbsc' if self.new else 'nbcs'}={one.tied}{glitches}"
+        lists = f".fctl_cnt={one.blocked} .send_cnt={one.sending} .tree_cnt={one.in_tree} .orph_cnt={one.orphans}"
         mux = "" if isinstance(one.mux_id, Absence) else f" .msi={one.mux_id}"
+        ring = f".mbuf=[{head}..{tail}|{size}],h=[{_buffer(first)}],t=[{_buffer(last)}]"
         return [
-            f" h2c.st0={one.state} .err={one.error} .maxid={one.highest_id} .lastid={one.last_id}"
-            f" .flg=0x{one.flags:04x} .nbst={one.streams} .{'nbsc' if self.new else 'nbcs'}={one.tied}{glitches}",
-            f" .fctl_cnt={one.blocked} .send_cnt={one.sending} .tree_cnt={one.in_tree} .orph_cnt={one.orphans}"
-            f" .sub={one.events} .dsi={one.demux_id} .dbuf={_buffer(one.demux)}",
-            f"{mux} .mbuf=[{head}..{tail}|{size}],h=[{_buffer(first)}],t=[{_buffer(last)}]"
-            f"{self._task(one.task, one.expire)}",
+            f" h2c.st0={one.state} {ids} {counts}",
+            f" {lists} .sub={one.events} .dsi={one.demux_id} .dbuf={_buffer(one.demux)}",
+            f"{mux} {ring}{self._task(one.task, one.expire)}",
         ]
 
     def _h2s(self, one: H2Stream) -> list[str]:
         """Three pieces."""
-        end = one.endpoint
+        name = f"{'h2s' if self.new else ''}.id={one.identifier}"
         return [
-            f" {'h2s' if self.new else ''}.id={one.identifier} .st={one.state} .flg=0x{one.flags:04x}"
-            f" .rxbuf={_buffer(one.received)}",
-            self._h2_endpoint(end),
+            f" {name} .st={one.state} .flg=0x{one.flags:04x} .rxbuf={_buffer(one.received)}",
+            self._h2_endpoint(one.endpoint),
             _subscription(one.subscription),
         ]
 

@@ -189,8 +189,8 @@ class Details:
             place = f"{buffer.data}@{pointer(buffer.area)}+{buffer.head}/{buffer.size}"
             yield f"    iobuf.flags=0x{side.iobuf.flags:08x} .pipe={side.iobuf.pipe} .buf={place}"
         if isinstance(side.connection, Connection):
-            for place, line in enumerate(self.mux.of_side(side, side.connection)):
-                yield f"{'' if not place else ' '}     {line}"
+            for count, line in enumerate(self.mux.of_side(side, side.connection)):
+                yield f"{' ' if count else ''}     {line}"
             yield from self._connection("      ", index, side, side.connection)
         elif isinstance(side.appctx, Appctx):
             yield self._applet("      ", index, side.appctx)

@@ -28,8 +28,8 @@ STRUCTURES = (
     # memory
     "pool_head", "pool_cache_head", "pool_cache_item", "pool_free_list", "pool_item", "pool_registration",
     # files, rings, the process
-    "fdtab", "polled_mask", "poller", "global", "ring", "ring_storage", "sink", "post_mortem", "freq_ctr", "freq_ctr_period",
-    "build_opts_str", "mworker_proc", "debug_count", "ha_caller", "timeval", "sockaddr_storage",
+    "fdtab", "polled_mask", "poller", "global", "ring", "ring_storage", "sink", "post_mortem", "freq_ctr",
+    "freq_ctr_period", "build_opts_str", "mworker_proc", "debug_count", "ha_caller", "timeval", "sockaddr_storage",
 )  # fmt: skip
 
 #: Enumerations, by name.
