@@ -31,7 +31,7 @@ class Htx:
     data: int
     used: int
     wraps: bool
-    extra: int
+    extra: int | Absence
 
 
 @record
@@ -39,7 +39,7 @@ class Channel:
     """One direction of a stream. ``output`` bytes of the buffer are to be sent, the others were not analysed yet.
 
     Ticks: ``analyse_exp``, and up to 2.7 ``read_exp`` and ``write_exp``. ``pipe`` is the bytes in a kernel pipe
-    (up to 2.9).
+    (up to 2.8). ``total`` counts bytes that came in (up to 3.2).
     """
 
     address: int
@@ -48,7 +48,7 @@ class Channel:
     buffer: Buffer
     output: int
     to_forward: int
-    total: int
+    total: int | Absence
     analyse_exp: int
     read_exp: int | Absence
     write_exp: int | Absence
@@ -85,7 +85,7 @@ def read_channel(struct: Struct, *, htx: bool) -> Channel:
         buffer,
         number(struct, "output"),
         number(struct, "to_forward"),
-        number(struct, "total", "bytes_in"),
+        known(struct, "total"),
         number(struct, "analyse_exp") & _32,
         _tick(struct, "rex"),
         _tick(struct, "wex"),
@@ -112,7 +112,8 @@ def read_htx(space: TypedMemory, buffer: Buffer) -> Htx | Absence:
     if isinstance(struct, Absence):
         return struct
     if buffer.size and not buffer.data:
-        return Htx(struct.address, 0, buffer.size - struct.layout.size, 0, 0, False, 0)
+        extra = 0 if struct.has("extra") else known(struct, "extra")
+        return Htx(struct.address, 0, buffer.size - struct.layout.size, 0, 0, False, extra)
     head, tail = number(struct, "head"), number(struct, "tail")
     return Htx(
         struct.address,
@@ -121,5 +122,5 @@ def read_htx(space: TypedMemory, buffer: Buffer) -> Htx | Absence:
         number(struct, "data"),
         tail + 1 - head if head != -1 else 0,
         tail < head,
-        number(struct, "extra"),
+        known(struct, "extra"),
     )

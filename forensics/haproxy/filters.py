@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.leads import number, text
+from forensics.haproxy.leads import known, number, text
 from forensics.haproxy.structs import Struct
 from forensics.haproxy.walks import Walk, iter_list
 from forensics.record import record
@@ -16,13 +16,14 @@ _MOST = 100
 
 @record
 class Filter:
-    """One filter; ``name`` is its id in the configuration's terms, ``before`` and ``after`` are analysers."""
+    """One filter; ``name`` is its id, ``before`` and ``after`` are analysers, ``calls`` are counted since 3.2."""
 
     address: int
     name: str
     flags: int
     before: int
     after: int
+    calls: int | Absence
 
 
 @record
@@ -60,5 +61,10 @@ def _filter(struct: Struct) -> Filter:
     config = struct.follow("config", "flt_conf")
     name = "" if isinstance(config, Absence) else text(config, "id")
     return Filter(
-        struct.address, name, number(struct, "flags"), number(struct, "pre_analyzers"), number(struct, "post_analyzers")
+        struct.address,
+        name,
+        number(struct, "flags"),
+        number(struct, "pre_analyzers"),
+        number(struct, "post_analyzers"),
+        known(struct, "calls"),
     )

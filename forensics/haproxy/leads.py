@@ -18,6 +18,8 @@ def number(struct: Struct, *paths: str) -> int:
 
 def known(struct: Struct, *paths: str) -> int | Absence:
     """The first of the members that this build has; an Absence where it has none of them."""
+    if len(paths) == 1:  # nearly always, and there are many
+        return struct.number(paths[0])
     path = struct.first(*paths)
     return path if isinstance(path, Absence) else struct.number(path)
 

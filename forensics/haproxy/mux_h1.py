@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from forensics.absence import Absence
 from forensics.haproxy.channel import Buffer, read_buffer
-from forensics.haproxy.leads import Leads, number
+from forensics.haproxy.leads import Leads, known, number
 from forensics.haproxy.mux_endpoint import Endpoint, read_endpoint
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.haproxy.subscription import Subscription, read_subscription
+from forensics.haproxy.term_events import read_events
 from forensics.record import record
 
 _NO_BUFFER = Buffer(0, 0, 0, 0, 0)
@@ -40,6 +41,8 @@ class H1Connection:
     task: int
     expire: int
     stream: int
+    events_log: str | Absence
+    glitches: int | Absence
 
 
 def read_h1c(space: TypedMemory, address: int) -> H1Connection | Absence:
@@ -57,6 +60,8 @@ def read_h1c(space: TypedMemory, address: int) -> H1Connection | Absence:
         number(struct, "task"),
         0 if isinstance(task, Absence) else number(task, "expire") & 0xFFFFFFFF,
         number(struct, "h1s"),
+        read_events(struct),
+        known(struct, "glitches"),
     )
 
 

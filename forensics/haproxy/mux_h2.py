@@ -9,6 +9,7 @@ from forensics.haproxy.mux_endpoint import Endpoint, read_endpoint
 from forensics.haproxy.mux_h1 import buffer_of
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.haproxy.subscription import Subscription, read_subscription
+from forensics.haproxy.term_events import read_events
 from forensics.haproxy.walks import Walk, iter_list, iter_tree
 from forensics.record import record
 
@@ -34,7 +35,7 @@ class H2Stream:
     identifier: int
     state: str
     flags: int
-    received: Buffer
+    received: Buffer | Absence
     endpoint: Endpoint
     subscription: Subscription | Absence
 
@@ -55,7 +56,9 @@ class H2Connection:
     flags: int
     streams: int
     tied: int
+    receiving: int | Absence
     glitches: int | Absence
+    events_log: str | Absence
     blocked: int
     sending: int
     in_tree: int
@@ -88,7 +91,9 @@ def read_h2c(space: TypedMemory, address: int, leads: Leads) -> H2Connection | A
         number(struct, "flags"),
         number(struct, "nb_streams"),
         number(struct, "nb_sc", "nb_cs"),
+        known(struct, "receiving_streams"),
         known(struct, "glitches"),
+        read_events(struct),
         _length(struct, "fctl_list"),
         _length(struct, "send_list"),
         len(streams),
@@ -148,7 +153,7 @@ def read_h2s(space: TypedMemory, address: int, leads: Leads) -> H2Stream | Absen
         number(struct, "id"),
         _state(space, "h2_ss", "H2_SS_", _STREAM_STATES, number(struct, "st")),
         number(struct, "flags"),
-        buffer_of(struct, "rxbuf"),
+        buffer_of(struct, "rxbuf") if struct.has("rxbuf") else Absence("h2s.rxbuf", "this build shares buffers (3.2)"),
         read_endpoint(struct, leads),
         read_subscription(struct, leads),
     )

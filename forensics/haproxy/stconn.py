@@ -14,6 +14,7 @@ from forensics.haproxy.leads import Leads, known, number, text
 from forensics.haproxy.moment import Moment
 from forensics.haproxy.obj_type import read_object
 from forensics.haproxy.structs import Struct
+from forensics.haproxy.term_events import read_events
 from forensics.record import record
 
 #: What a stream endpoint is (SE_FL_T_MUX, SE_FL_T_APPLET; the same since 2.6).
@@ -36,7 +37,8 @@ class Side:
 
     ``state`` is its name without prefix (``EST``), ``events`` what it waits for. ``endpoint`` says what it is tied
     to: CONN, APPCTX or NONE since 2.6, the type of the object before that; ``endpoint_flags`` are those of the
-    ``sedesc`` or of the ``conn_stream``. Ticks and timeouts (ms) that the build does not have are absent.
+    ``sedesc`` or of the ``conn_stream``. ``received`` and ``sent`` are bytes (3.3), the logs are those of
+    term_events (3.2). Ticks and timeouts (ms) that the build does not have are absent.
     """
 
     address: int
@@ -57,7 +59,10 @@ class Side:
     last_read: int | Absence
     first_blocked: int | Absence
     iobuf: Iobuf | Absence
-    events_log: int | Absence
+    received: int | Absence
+    sent: int | Absence
+    events_log: str | Absence
+    endpoint_events: str | Absence
 
 
 def read_stconn(struct: Struct, moment: Moment, leads: Leads) -> Side:
@@ -78,7 +83,7 @@ def read_stconn(struct: Struct, moment: Moment, leads: Leads) -> Side:
         flags,
         _connection(descriptor, endpoint, leads),
         _appctx(descriptor, endpoint, moment, leads),
-        "NONE" if isinstance(operations, Absence) else text(operations, "name", 8),
+        _layer(struct, operations),
         0,
         _NO_SEDESC,
         _NO_SEDESC,
@@ -86,8 +91,18 @@ def read_stconn(struct: Struct, moment: Moment, leads: Leads) -> Side:
         _NO_SEDESC if isinstance(descriptor, Absence) else known(descriptor, "lra"),
         _NO_SEDESC if isinstance(descriptor, Absence) else known(descriptor, "fsb"),
         _iobuf(descriptor),
-        _NO_SEDESC if isinstance(descriptor, Absence) else known(descriptor, "term_evts_log"),
+        known(struct, "bytes_in"),
+        known(struct, "bytes_out"),
+        read_events(struct),
+        _NO_SEDESC if isinstance(descriptor, Absence) else read_events(descriptor),
     )
+
+
+def _layer(struct: Struct, operations: Struct | Absence) -> str:
+    """The name of the layer above; "" where sides have none (3.4)."""
+    if not struct.has("app_ops"):
+        return ""
+    return "NONE" if isinstance(operations, Absence) else text(operations, "name", 8)
 
 
 def _connection(descriptor: Struct | Absence, endpoint: str, leads: Leads) -> Connection | Absence:
@@ -139,9 +154,5 @@ def read_stream_interface(struct: Struct, moment: Moment, leads: Leads) -> Side:
         0 if isinstance(tied, Absence) else number(tied, "ctx"),
         known(struct, "exp"),
         known(struct, "err_type"),
-        _NO_SEDESC,
-        _NO_SEDESC,
-        _NO_SEDESC,
-        _NO_SEDESC,
-        _NO_SEDESC,
+        *([_NO_SEDESC] * 8),
     )

@@ -20,6 +20,7 @@ from forensics.haproxy.server import Server, read_server
 from forensics.haproxy.stconn import Side, read_stconn, read_stream_interface
 from forensics.haproxy.stream_task import StreamTask, read_task
 from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.haproxy.term_events import read_events
 from forensics.haproxy.walks import Walk, iter_list
 from forensics.record import record
 
@@ -36,6 +37,7 @@ class Stream:
 
     ``age`` is in seconds. ``origin`` is where the client's data comes from: a connection (``source``) or an applet.
     ``server`` is that of ``target``, if it is one. ``connect_exp`` is a tick. ``cpu`` and ``latency`` are in ns.
+    ``events_log`` is that of term_events.
     """
 
     address: int
@@ -69,7 +71,8 @@ class Stream:
     filters: Filters
     rule: Rule | Absence
     last_rule: Rule | Absence
-    events_log: int | Absence
+    passes: tuple[tuple[str, int], ...]
+    events_log: str | Absence
     unique_id: str
 
 
@@ -144,7 +147,8 @@ class Streams:
             read_filters(struct),
             current_rule(struct, self.leads),
             last_rule(struct),
-            known(struct, "term_evts_log"),
+            _passes(struct),
+            read_events(struct),
             _unique_id(struct),
         )
 
@@ -244,6 +248,12 @@ def _of_task(struct: Struct, path: str, of_task: int | Absence | None) -> int:
 def _channel(struct: Struct, path: str, *, htx: bool) -> Channel | Absence:
     inner = struct.inner(path)
     return inner if isinstance(inner, Absence) else read_channel(inner, htx=htx)
+
+
+def _passes(struct: Struct) -> tuple[tuple[str, int], ...]:
+    """How often process_stream() went through its parts (3.2), by the names that HAProxy prints."""
+    names = {"p_stc": "passes_stconn", "p_req": "passes_reqana", "p_res": "passes_resana", "p_prp": "passes_propag"}
+    return tuple((short, number(struct, member)) for short, member in names.items() if struct.has(member))
 
 
 def _unique_id(struct: Struct) -> str:

@@ -69,6 +69,8 @@ class MuxText:
 
     def _h1c(self, one: H1Connection) -> str:
         text = f" h1c.flg={one.flags:#x} .sub={one.events} .ibuf={_buffer(one.input)} .obuf={_buffer(one.output)}"
+        text += _events(one.events_log)
+        text += "" if isinstance(one.glitches, Absence) else f" .glitches={one.glitches}"
         return text + self._task(one.task, one.expire)
 
     def _h1s(self, one: H1Stream) -> list[str]:
@@ -109,9 +111,11 @@ class MuxText:
     def _h2c(self, one: H2Connection) -> list[str]:
         """Three pieces."""
         head, tail, size, first, last = one.output
-        glitches = "" if isinstance(one.glitches, Absence) else f", .glitches={one.glitches}"
+        # 3.0 has a comma before the glitches, 3.2 another count.
+        receiving = "," if isinstance(one.receiving, Absence) else f" .nbrcv={one.receiving}"
+        glitches = "" if isinstance(one.glitches, Absence) else f"{receiving} .glitches={one.glitches}"
         ids = f".err={one.error} .maxid={one.highest_id} .lastid={one.last_id} .flg=0x{one.flags:04x}"
-        counts = f".nbst={one.streams} .{'nbsc' if self.new else 'nbcs'}={one.tied}{glitches}"
+        counts = f".nbst={one.streams} .{'nbsc' if self.new else 'nbcs'}={one.tied}{glitches}{_events(one.events_log)}"
         lists = f".fctl_cnt={one.blocked} .send_cnt={one.sending} .tree_cnt={one.in_tree} .orph_cnt={one.orphans}"
         mux = "" if isinstance(one.mux_id, Absence) else f" .msi={one.mux_id}"
         ring = f".mbuf=[{head}..{tail}|{size}],h=[{_buffer(first)}],t=[{_buffer(last)}]"
@@ -123,9 +127,10 @@ class MuxText:
 
     def _h2s(self, one: H2Stream) -> list[str]:
         """Three pieces."""
+        received = "" if isinstance(one.received, Absence) else f" .rxbuf={_buffer(one.received)}"
         name = f"{'h2s' if self.new else ''}.id={one.identifier}"
         return [
-            f" {name} .st={one.state} .flg=0x{one.flags:04x} .rxbuf={_buffer(one.received)}",
+            f" {name} .st={one.state} .flg=0x{one.flags:04x}{received}",
             self._h2_endpoint(one.endpoint),
             _subscription(one.subscription),
         ]
@@ -135,8 +140,8 @@ class MuxText:
             known = f"(.flg=0x{end.flags:08x} .data={pointer(end.application)})" if end.address else ""
             return f" .cs={pointer(end.address)}{known}"
         known = f"(.flg=0x{end.side_flags:08x} .app={pointer(end.application)})" if end.side else ""
-        between = " .sd" if self.new else "sd"
-        return f" .sc={pointer(end.side)}{known}{between}={pointer(end.address)}(.flg=0x{end.flags:08x})"
+        descriptor = f"(.flg=0x{end.flags:08x}{_events(end.events_log)})"
+        return f" .sc={pointer(end.side)}{known}{' .sd' if self.new else 'sd'}={pointer(end.address)}{descriptor}"
 
     def _task(self, task: int, expire: int) -> str:
         """The mux's task, which 2.2 does not print."""
@@ -149,8 +154,16 @@ class MuxText:
 def _h1_endpoint(end: Endpoint) -> str:
     if end.old:
         return f" .cs.flg=0x{end.flags:08x} .cs.data={pointer(end.application)}" if end.address else ""
-    text = f" .sd.flg=0x{end.flags:08x}" if end.address else ""
-    return text if end.orphan else f"{text} .sc.flg=0x{end.side_flags:08x} .sc.app={pointer(end.application)}"
+    text = f" .sd.flg=0x{end.flags:08x}{_events(end.events_log, ' .sd')}" if end.address else ""
+    if isinstance(end.payload, tuple):
+        text += f" .sd.kip={end.payload[0]} sd.kop={end.payload[1]}"
+    if end.orphan:
+        return text
+    return f"{text} .sc.flg=0x{end.side_flags:08x} .sc.app={pointer(end.application)}{_events(end.side_events, ' .sc')}"
+
+
+def _events(log: str | Absence, of: str = " ") -> str:
+    return "" if isinstance(log, Absence) else f"{of}.evts={log}"
 
 
 def _buffer(one: Buffer) -> str:

@@ -47,6 +47,8 @@ class Details:
         """The lines of one stream."""
         yield self._first(stream)
         yield self._flags(stream)
+        if stream.passes:
+            yield "  " + " ".join(f"{name}={count}" for name, count in stream.passes)
         yield self._frontend(stream)
         yield from self._backend(stream)
         yield self._task(stream)
@@ -175,13 +177,17 @@ class Details:
 
     def _side(self, name: str, index: int, side: Side, receive: int | Absence, send: int | Absence) -> Iterator[str]:
         """The form since 2.6, and what 2.8 added to it."""
-        timeout = "" if isinstance(side.timeout, Absence) else f" ioto={span(side.timeout)}"
+        # 2.8, which has no iobuf, knows the timeout and does not print it.
+        newer = not isinstance(side.iobuf, Absence)
+        timeout = f" ioto={span(side.timeout)}" if newer and isinstance(side.timeout, int) else ""
         text = (
             f"  {name}={pointer(side.address)} flags=0x{side.flags:08x}{timeout} state={side.state}"
             f" endp={side.endpoint},{pointer(side.endpoint_address)},0x{side.endpoint_flags:08x} sub={side.events}"
         )
         if isinstance(side.last_read, int):
+            text += f" in={side.received} out={side.sent}" if isinstance(side.received, int) else ""
             text += f" rex={until(self.moment, receive, _NEVER)} wex={until(self.moment, send, _NEVER)}"
+        if newer and isinstance(side.last_read, int):
             text += f" rto={self._timeout(side.last_read, side)} wto={self._timeout(side.first_blocked, side)}"
         yield text
         if not isinstance(side.iobuf, Absence):
@@ -190,7 +196,7 @@ class Details:
             yield f"    iobuf.flags=0x{side.iobuf.flags:08x} .pipe={side.iobuf.pipe} .buf={place}"
         if isinstance(side.connection, Connection):
             for count, line in enumerate(self.mux.of_side(side, side.connection)):
-                yield f"{' ' if count else ''}     {line}"
+                yield f"{' ' if count and newer else ''}     {line}"
             yield from self._connection("      ", index, side, side.connection)
         elif isinstance(side.appctx, Appctx):
             yield self._applet("      ", index, side.appctx)
@@ -201,10 +207,11 @@ class Details:
         return until(self.moment, tick_add(since, side.timeout), _NEVER)
 
     def _connection(self, indent: str, index: int, side: Side, connection: Connection) -> Iterator[str]:
+        layer = f" data={side.data_layer}" if side.data_layer else ""
         control = connection.control if connection.flags & 0x100 else ""
         yield (
             f"{indent}co{index}={pointer(connection.address)} ctrl={control or 'NONE'}"
-            f" xprt={connection.transport or 'NONE'} mux={connection.mux or 'NONE'} data={side.data_layer}"
+            f" xprt={connection.transport or 'NONE'} mux={connection.mux or 'NONE'}{layer}"
             f" target={target_text(connection.target)}"
         )
         fd = connection.fd if isinstance(side.expire, Absence) else connection.handle
@@ -241,7 +248,7 @@ class Details:
         """Both directions; filters stand before them where channels have no timers of their own (3.0)."""
         request, response = stream.request, stream.response
         if stream.filters.all and isinstance(request, Channel) and isinstance(request.pipe, Absence):
-            listed = ", ".join(f'{pointer(one.address)}="{one.name}"' for one in stream.filters.all)
+            listed = ", ".join(f'{pointer(one.address)}="{one.name}"{_calls(one)}' for one in stream.filters.all)
             yield f"  filters={{{listed}}}"
         for name, channel, current in (
             ("req", request, stream.filters.request),
@@ -253,10 +260,11 @@ class Details:
                 yield _filter(current)
 
     def _channel(self, name: str, channel: Channel) -> Iterator[str]:
+        total = "" if isinstance(channel.total, Absence) else f" total={channel.total}"
         pipe = "" if isinstance(channel.pipe, Absence) else f" pipe={channel.pipe}"
         yield (
             f"  {name}={pointer(channel.address)} (f=0x{channel.flags:06x} an={channel.analysers:#x}{pipe}"
-            f" tofwd={_signed(channel.to_forward)} total={channel.total})"
+            f" tofwd={_signed(channel.to_forward)}{total})"
         )
         buffer = channel.buffer
         place = (
@@ -272,9 +280,10 @@ class Details:
             yield f"{exp} {place}"
         htx = channel.htx
         if not isinstance(htx, Absence):
+            extra = "" if isinstance(htx.extra, Absence) else f" extra={htx.extra}"
             yield (
                 f"      htx={pointer(htx.address)} flags={htx.flags:#x} size={htx.size} data={htx.data}"
-                f" used={htx.used} wrap={'YES' if htx.wraps else 'NO'} extra={htx.extra}"
+                f" used={htx.used} wrap={'YES' if htx.wraps else 'NO'}{extra}"
             )
 
 
@@ -304,6 +313,10 @@ def _filter(one: Filter) -> str:
         f'      current_filter={pointer(one.address)} (id="{one.name}" flags={one.flags:#x}'
         f" pre={one.before:#x} post={one.after:#x}) "
     )
+
+
+def _calls(one: Filter) -> str:
+    return "" if isinstance(one.calls, Absence) else f" [{one.calls}]"
 
 
 def _signed(value: int) -> int:

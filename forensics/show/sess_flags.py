@@ -35,6 +35,8 @@ def words_of(stream: Stream, space: TypedMemory, branch: Branch | None) -> dict[
     found = {"stream flags": names_of("SF", stream.flags, branch)}
     if isinstance(stream.connect_error, int):
         found["connection error"] = names_of("ET", stream.connect_error, branch)
+    if isinstance(stream.events_log, str) and stream.events_log:
+        found["termination events"] = (stream.events_log,)
     if not isinstance(stream.task, Absence):
         found["task state"] = names_of("TASK", stream.task.state, branch)
     if not isinstance(stream.transaction, Absence):
@@ -59,7 +61,7 @@ def _side(name: str, side: Side, space: TypedMemory, branch: Branch | None) -> d
         found[f"{name} endpoint flags"] = named_bits(space.enumeration("se_flags"), side.endpoint_flags, "SE_FL_")
     if not isinstance(side.connection, Absence):
         found[f"{name} connection flags"] = names_of("CO_FL", side.connection.flags, branch)
-    if isinstance(side.events_log, int) and side.events_log:
-        # One byte an event, the latest in the lowest (TEVT_EVT, 3.2).
-        found[f"{name} termination events"] = (f"{side.events_log:#x}",)
+    logs = [one for one in (side.events_log, side.endpoint_events) if isinstance(one, str) and one]
+    if logs:
+        found[f"{name} termination events"] = tuple(logs)
     return found

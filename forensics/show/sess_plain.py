@@ -82,7 +82,7 @@ def _channel(channel: Channel | Absence) -> dict[str, object] | None:
         return None
     return {
         "flags": channel.flags, "analysers": channel.analysers, "input": channel.input, "output": channel.output,
-        "to_forward": channel.to_forward, "total": channel.total,
+        "to_forward": channel.to_forward, "total": channel.total if isinstance(channel.total, int) else None,
     }  # fmt: skip
 
 

@@ -36,5 +36,5 @@ STRUCTURES = (
 ENUMERATIONS = (
     "lock_label", "obj_type", "pr_mode", "li_state", "srv_state", "stktable_data_type", "sc_state", "si_state",
     "peer_app_state", "peer_learn_state", "rw_lock_label", "pr_state", "srv_admin", "sc_flags", "se_flags", "h1_state",
-    "h1m_state", "h2_cs", "h2_ss",
+    "h1m_state", "h2_cs", "h2_ss", "term_event_loc",
 )  # fmt: skip
