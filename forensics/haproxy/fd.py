@@ -17,9 +17,9 @@ from forensics.record import record
 #: Descriptors that are looked at: the kernel's fs.nr_open is 2^20 unless it was raised.
 _MOST = 1 << 22
 _CHUNK = 4096  # entries
-#: Handlers of connections: since 2.4, up to 2.3; of listeners, likewise.
+#: Handlers of connections: since 2.4, up to 2.3; of listeners, likewise, and that of QUIC (2.4).
 _OF_CONNECTIONS = ("sock_conn_iocb", "conn_fd_handler")
-_OF_LISTENERS = ("sock_accept_iocb", "listener_accept")
+_OF_LISTENERS = ("sock_accept_iocb", "listener_accept", "quic_lstnr_sock_fd_iocb")
 
 
 @record

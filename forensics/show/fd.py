@@ -1,7 +1,7 @@
 """`show fd`: the open descriptors and whom they belong to (cli_io_handler_show_fd, src/cli.c).
 
-Addresses are those that HAProxy had asked for: the kernel, which knows them all, is not in a core. What TLS and
-QUIC tell of their own state is not told.
+Addresses are those that HAProxy had asked for: the kernel, which knows them all, is not in a core. What QUIC
+tells of its own state is not told.
 """
 
 from __future__ import annotations
@@ -135,7 +135,8 @@ def _connection(one: Descriptor, connection: Connection, mux: MuxText | Absence)
     text += f" mux={connection.mux} ctx={pointer(connection.context)}" if connection.mux else " nomux"
     text += "" if isinstance(mux, Absence) else mux.of_connection(connection)
     text += f" xprt={connection.transport}"
-    return text + (f" xprt_ctx={pointer(connection.transport_context)}" if connection.transport_context else "")
+    text += f" xprt_ctx={pointer(connection.transport_context)}" if connection.transport_context else ""
+    return text if isinstance(mux, Absence) else text + mux.of_transport(connection)
 
 
 def _bound(one: Descriptor, remote: SocketAddress | Absence) -> SocketAddress | Absence:

@@ -1,7 +1,7 @@
-"""What the HTTP muxes tell of themselves in `show fd` and, since 3.0, in `show sess all`.
+"""What the HTTP muxes and TLS tell of themselves in `show fd` and, the muxes since 2.8, in `show sess all`.
 
 Pieces of text that HAProxy puts behind each other (show_fd) or, some of them, on lines of their own (show_sd). The
-form is that of 2.2 where streams are tied by a conn_stream, of 3.0 where muxes know show_sd, else that of 2.6.
+form is that of 2.2 where streams are tied by a conn_stream, of 2.8 to 3.0 where muxes know show_sd, else that of 2.6.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from forensics.haproxy.moment import Moment
 from forensics.haproxy.mux_endpoint import Endpoint
 from forensics.haproxy.mux_h1 import H1Connection, H1Stream, read_h1c, read_h1s
 from forensics.haproxy.mux_h2 import H2Connection, H2Stream, read_h2c, read_h2s
+from forensics.haproxy.ssl_sock import read_ssl_sock
 from forensics.haproxy.stconn import Side
 from forensics.haproxy.structs import TypedMemory
 from forensics.haproxy.subscription import Subscription
@@ -38,8 +39,24 @@ class MuxText:
             return self._h1(connection.context)
         return self._h2(connection.context) if connection.mux == "H2" else ""
 
+    def of_transport(self, connection: Connection) -> str:
+        """The text of TLS for `show fd` (ssl_sock_show_fd); "" for other transports."""
+        if connection.transport != "SSL" or not connection.transport_context:
+            return ""
+        one = read_ssl_sock(self.space, connection.transport_context, self.leads)
+        if isinstance(one, Absence):
+            self.leads.report(f"ssl_sock_ctx {connection.transport_context:#x}", one)
+            return ""
+        other = f" xctx.conn={pointer(one.connection)}(BOGUS)" if one.connection != connection.address else ""
+        error = "" if isinstance(one.error, Absence) else f" .err={one.error}"
+        below = f" .xprt={one.transport}" if one.transport else ""
+        below += f" .xctx={pointer(one.transport_context)}" if one.transport and one.transport_context else ""
+        waiting = f" .wait.ev={one.events}{_subscription(one.subscription)}"
+        early = f" .sent_early={one.early_sent} .early_in={one.early_received}"
+        return f"{other} xctx.st={one.state}{error}{below}{waiting}{early}"
+
     def of_side(self, side: Side, connection: Connection) -> list[str]:
-        """The lines for `show sess all`, without indentation; none before 3.0."""
+        """The lines for `show sess all`, without indentation; none before 2.8."""
         if not self.new or not side.endpoint_address:
             return []
         if connection.mux == "H1":

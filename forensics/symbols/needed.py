@@ -24,7 +24,7 @@ STRUCTURES = (
     "stream", "stconn", "sedesc", "stream_interface", "conn_stream", "cs_endpoint", "channel", "session",
     "connection", "appctx", "applet", "http_txn", "http_msg", "pendconn", "hlua", "check", "strm_logs", "mux_ops",
     "xprt_ops", "protocol", "htx", "iobuf", "pipe", "conn_handle", "buffer_wait", "sc_app_ops", "data_cb", "act_rule",
-    "action_kw", "strm_flt", "filter", "flt_conf", "h1c", "h1s", "h1m", "h2c", "h2s",
+    "action_kw", "strm_flt", "filter", "flt_conf", "h1c", "h1s", "h1m", "h2c", "h2s", "ssl_sock_ctx",
     # memory
     "pool_head", "pool_cache_head", "pool_cache_item", "pool_free_list", "pool_item", "pool_registration",
     # files, rings, the process
