@@ -17,6 +17,7 @@ from forensics.record import record
 #: Descriptors that are looked at: the kernel's fs.nr_open is 2^20 unless it was raised.
 _MOST = 1 << 22
 _CHUNK = 4096  # entries
+_NO_MASKS = Absence("polled_mask", "the variable is not found")
 #: Handlers of connections: since 2.4, up to 2.3; of listeners, likewise, and that of QUIC (2.4).
 _OF_CONNECTIONS = ("sock_conn_iocb", "conn_fd_handler")
 _OF_LISTENERS = ("sock_accept_iocb", "listener_accept", "quic_lstnr_sock_fd_iocb")
@@ -102,7 +103,8 @@ class Descriptors:
                     yield first + index, Struct(self.space, layout, start + place, data[place : place + layout.size])
 
     def _read(self, fd: int, struct: Struct, polled: int) -> Descriptor:
-        mask = self.space.at("polled_mask", polled + fd * 16) if polled else Absence("polled_mask", "not found")
+        # struct polled_mask: two words, poll_recv and poll_send (fd-t.h, the same from 2.2 to 3.4).
+        receive, send = (self.space.memory.word(polled + fd * 16 + place) if polled else _NO_MASKS for place in (0, 8))
         function = self.space.function_name(number(struct, "iocb"))
         owner = number(struct, "owner")
         connection, listener = self._connection(fd, owner, function), self._listener(fd, owner, function)
@@ -116,8 +118,8 @@ class Descriptors:
             known(struct, "refc_tgid"),
             number(struct, "thread_mask"),
             number(struct, "update_mask"),
-            mask if isinstance(mask, Absence) else number(mask, "poll_recv"),
-            mask if isinstance(mask, Absence) else number(mask, "poll_send"),
+            receive,
+            send,
             owner,
             known(struct, "generation"),
             known(struct, "nb_takeover"),

@@ -45,8 +45,9 @@ def read_transaction(struct: Struct) -> Transaction:
 
 
 def message_state(struct: Struct, path: str) -> str:
-    """An ``enum h1_state`` as h1_msg_state_str() prints it."""
+    """An ``enum h1_state`` as h1_msg_state_str() prints it; its number where the enumeration is not known."""
     value = struct.number(path)
     if isinstance(value, Absence):
         return "MSG_??????"
-    return struct.space.enumeration("h1_state").get(value, "MSG_??????").removeprefix("HTTP_")
+    names = struct.space.enumeration("h1_state")
+    return names.get(value, "MSG_??????").removeprefix("HTTP_") if names else str(value)

@@ -35,6 +35,7 @@ class Leads:
     """Pointers that were followed, and those of them that lead nowhere, the first ones only."""
 
     broken: list[Absence] = field(default_factory=list)
+    _told: set[tuple[str, str]] = field(default_factory=set)
 
     def follow(self, struct: Struct, path: str, target: str = "") -> Struct | Absence:
         """What the pointer leads to. Remembered as broken when it is not NULL, and what it leads to cannot be read."""
@@ -44,6 +45,8 @@ class Leads:
         return found
 
     def report(self, subject: str, why: Absence) -> None:
-        """Remember what misleads."""
-        if len(self.broken) < _MOST:
+        """Remember what misleads; what is the same for all, such as a structure that is not known, once."""
+        same = (why.subject, why.reason)
+        if len(self.broken) < _MOST and same not in self._told:
+            self._told.add(same)
             self.broken.append(Absence(subject, f"{why.subject}: {why.reason}", why.remedy))

@@ -7,6 +7,8 @@ from forensics.haproxy.structs import TypedMemory
 from forensics.record import record
 
 _UNIX, _INET, _INET6 = 1, 2, 10
+#: What HAProxy itself calls sockets of abstract names, and those without a name (3.1; seen with 3.2.26 and 3.4.7).
+_ABSTRACT = 51
 #: The longest form: struct sockaddr_un.
 _SIZE = 110
 
@@ -40,7 +42,7 @@ def parse_address(data: bytes) -> SocketAddress:
         from ipaddress import IPv6Address
 
         return SocketAddress("ipv6", str(IPv6Address(data[8:24])), port)
-    if family == _UNIX:
+    if family in (_UNIX, _ABSTRACT):
         # An abstract name begins with a NUL.
         path = data[3:].split(b"\0", 1)[0] if data[2:3] == b"\0" else data[2:].split(b"\0", 1)[0]
         return SocketAddress("unix", ("@" if data[2:3] == b"\0" and path else "") + path.decode("utf-8", "replace"), 0)

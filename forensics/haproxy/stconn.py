@@ -102,7 +102,9 @@ def _layer(struct: Struct, operations: Struct | Absence) -> str:
     """The name of the layer above; "" where sides have none (3.4)."""
     if not struct.has("app_ops"):
         return ""
-    return "NONE" if isinstance(operations, Absence) else text(operations, "name", 8)
+    if isinstance(operations, Absence):
+        return "?" if number(struct, "app_ops") else "NONE"
+    return text(operations, "name", 8)
 
 
 def _connection(descriptor: Struct | Absence, endpoint: str, leads: Leads) -> Connection | Absence:

@@ -177,8 +177,8 @@ class Details:
 
     def _side(self, name: str, index: int, side: Side, receive: int | Absence, send: int | Absence) -> Iterator[str]:
         """The form since 2.6, and what 2.8 added to it."""
-        # 2.8, which has no iobuf, knows the timeout and does not print it.
-        newer = not isinstance(side.iobuf, Absence)
+        # 2.8, which has no iobuf, knows the timeout and does not print it; nor does it log events.
+        newer = not isinstance(side.iobuf, Absence) or isinstance(side.endpoint_events, str)
         timeout = f" ioto={span(side.timeout)}" if newer and isinstance(side.timeout, int) else ""
         text = (
             f"  {name}={pointer(side.address)} flags=0x{side.flags:08x}{timeout} state={side.state}"
