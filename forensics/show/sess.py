@@ -8,7 +8,7 @@ from forensics.absence import Absence
 from forensics.errors import UsageError
 from forensics.haproxy.channel import Channel
 from forensics.haproxy.flags import branch_of
-from forensics.haproxy.moment import Moment, read_moment
+from forensics.haproxy.moment import ETERNITY, Moment, read_moment
 from forensics.haproxy.proxy import BACKEND
 from forensics.haproxy.side_expiry import receive_expiry, send_expiry
 from forensics.haproxy.state import State
@@ -21,10 +21,14 @@ from forensics.show.sess_plain import plain
 from forensics.show.spans import human_time, pointer, until
 
 _NONE = "<NONE>"
+_SUSPICIOUS = "susp"
 
 
 def answer(state: State, question: Question) -> Answer | Absence:
-    """All streams, in the order of the threads: in a line each, or with ``all`` in detail; or the one at an address."""
+    """All streams, in the order of the threads: in a line each, or with ``all`` in detail; or the one at an address.
+
+    ``susp`` (3.0) tells in detail of those that have no timer, or one that has passed, or no client any more.
+    """
     layout, moment = state.space.layout("stream"), read_moment(state.space)
     if isinstance(layout, Absence):
         return Absence("streams", layout.reason, layout.remedy)
@@ -39,7 +43,7 @@ def _wanted(arguments: tuple[str, ...]) -> int | None:
     """The address of a stream, 0 for all of them in detail, None for a line each."""
     if not arguments:
         return None
-    if arguments == ("all",):
+    if arguments in (("all",), (_SUSPICIOUS,)):
         return 0
     try:
         return int(arguments[0], 16 if arguments[0].startswith("0x") else 10) if len(arguments) == 1 else _refuse()
@@ -48,7 +52,7 @@ def _wanted(arguments: tuple[str, ...]) -> int | None:
 
 
 def _refuse() -> int:
-    raise UsageError("`show sess` takes `all`, or the address of a stream", "`show sess CORE` lists them")
+    raise UsageError("`show sess` takes `all`, `susp`, or the address of a stream", "`show sess CORE` lists them")
 
 
 class _Shown:
@@ -63,12 +67,18 @@ class _Shown:
     def _chosen(self) -> Iterator[Stream]:
         """The streams that were asked for."""
         first, most = self.question.offset, self.question.limit
-        for place, address in enumerate(self.streams.addresses()):
+        choose = self.question.arguments == (_SUSPICIOUS,)
+        place = -1
+        for address in self.streams.addresses():
             if self.wanted and address != self.wanted:
                 continue
+            stream: Stream | Absence | None = self.streams.read(address) if choose or self.wanted else None
+            if isinstance(stream, Stream) and choose and not suspicious(stream, self.moment):
+                continue
+            place += 1
             if not self.wanted and (place < first or (most and place >= first + most)):
                 continue
-            stream = self.streams.read(address)
+            stream = stream or self.streams.read(address)
             if isinstance(stream, Absence):
                 self.streams.leads.report(f"stream {address:#x}", stream)
                 continue
@@ -100,6 +110,14 @@ class _Shown:
             *(Absence(f"streams behind {one.address:#x}", f"{one.reason} ({one.value:#x})") for one in broken),
             *self.streams.leads.broken,
         )
+
+
+def suspicious(stream: Stream, moment: Moment) -> bool:
+    """Whether a stream may hang: it has no timer to wake it, or one that has passed, or its client's side is gone."""
+    task, front = stream.task, stream.front
+    if isinstance(task, Absence) or task.expire == ETERNITY or moment.expired(task.expire):
+        return True
+    return isinstance(front, Absence) or not front.endpoint_address
 
 
 def one_line(state: State, moment: Moment, secrets: Secrets, stream: Stream) -> str:

@@ -20,5 +20,5 @@ WHATS: dict[str, What] = {
     "fd": What("The open descriptors, and whom they belong to.", "[FD]"),
     "libs": What("The executable and the libraries with their addresses."),
     "proxies": What("Frontends and backends with their servers: states, and what they handled."),
-    "sess": What("The streams: one a line, all in detail, or one of them.", "[all|ADDRESS]"),
+    "sess": What("The streams: one a line, all in detail, or one of them.", "[all|susp|ADDRESS]"),
 }

@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
+from forensics.absence import Absence
 from forensics.errors import UsageError
+from forensics.haproxy.moment import Moment, read_moment, tick_add
 from forensics.haproxy.sockaddr import SocketAddress
+from forensics.haproxy.stream import Stream, Streams
+from forensics.haproxy.stream_task import StreamTask
+from forensics.record import replace
 from forensics.show.answer import Question
 from forensics.show.asked import answer_of
 from forensics.show.output import json_text
 from forensics.show.secrets import Secrets
+from forensics.show.sess import suspicious
 from tests.show.held_streams import BUILDS, Taken, taken
 
 pytestmark = [pytest.mark.xdist_group("haproxy")]
@@ -91,6 +97,22 @@ def test_one_stream_is_asked_for_by_its_address() -> None:
 def test_other_words_are_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError, match="address of a stream"):
         taken("haproxy-3.0").ask("sess", *words)
+
+
+def test_streams_that_may_hang_are_told_alone() -> None:
+    one = taken("haproxy-3.0")
+    assert one.ask("sess", "susp") == []  # all of them have timers, and clients
+    state = one.state
+    moment = read_moment(state.space)
+    assert isinstance(moment, Moment)
+    streams = Streams(state.space, moment)
+    stream = streams.read(next(streams.addresses()))
+    assert isinstance(stream, Stream)
+    assert isinstance(stream.task, StreamTask)
+    assert not suspicious(stream, moment)
+    assert suspicious(stream, Moment(tick_add(stream.task.expire, 1), moment.seconds))
+    assert suspicious(replace(stream, task=replace(stream.task, expire=0)), moment)
+    assert suspicious(replace(stream, front=Absence("stconn", "gone")), moment)
 
 
 def test_a_part_of_the_list_can_be_asked_for() -> None:
