@@ -86,11 +86,11 @@ _SETTLED = 0.5
 def held(subject: Runnable, name: str, *, newer: bool = True) -> Iterator[Living]:
     """A running HAProxy with ten clients that wait; ``newer`` for actions that 2.2 does not have."""
     with ExitStack() as stack:
-        away = stack.enter_context(_listening())
-        config = CONFIG.format(port=_free_port(), away=away.getsockname()[1])
+        away = stack.enter_context(listening())
+        config = CONFIG.format(port=free_port(), away=away.getsockname()[1])
         alive = stack.enter_context(living(subject, config if newer else config.replace(_NEWER, ""), name))
         folder = alive.running.folder
-        stack.enter_context(_listening(folder / "slow"))
+        stack.enter_context(listening(folder / "slow"))
         for address, data in _requests(config, folder):
             stack.enter_context(_sent(address, data))
             time.sleep(0.02)  # one after the other: what is queued comes after what it waits for
@@ -114,7 +114,7 @@ def _requests(config: str, folder: Path) -> Iterator[tuple[tuple[str, int] | Pat
 
 
 @contextmanager
-def _listening(path: Path | None = None) -> Iterator[socket.socket]:
+def listening(path: Path | None = None) -> Iterator[socket.socket]:
     """A server that takes connections and does nothing with them."""
     with socket.socket(socket.AF_UNIX if path else socket.AF_INET) as server:
         server.bind(str(path) if path else ("127.0.0.1", 0))
@@ -137,7 +137,8 @@ def _sent(address: tuple[str, int] | Path, data: bytes) -> Iterator[None]:
         yield
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
