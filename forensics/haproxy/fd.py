@@ -17,6 +17,8 @@ from forensics.record import record
 #: Descriptors that are looked at: the kernel's fs.nr_open is 2^20 unless it was raised.
 _MOST = 1 << 22
 _CHUNK = 4096  # entries
+#: Entries whose handler is no code, after which a table is taken for something else.
+_WRONG = 100
 _NO_MASKS = Absence("polled_mask", "the variable is not found")
 #: Handlers of connections: since 2.4, up to 2.3; of listeners, likewise, and that of QUIC (2.4).
 _OF_CONNECTIONS = ("sock_conn_iocb", "conn_fd_handler")
@@ -57,6 +59,7 @@ class Descriptors:
     def __init__(self, space: TypedMemory) -> None:
         self.space = space
         self.leads = Leads()
+        self._code: dict[int, bool] = {}
         self._targets: dict[int, Proxy | Server | Listener | Absence] = {}
 
     def tables(self) -> Iterator[tuple[int, int]]:
@@ -80,8 +83,22 @@ class Descriptors:
     def iter_open(self) -> Iterator[Descriptor]:
         """Those with an owner, by number."""
         for table, polled in self.tables():
+            wrong = 0
             for fd, struct in self._used(table):
+                handler = number(struct, "iocb")
+                if not self._is_code(handler):
+                    wrong += 1
+                    if wrong > _WRONG:
+                        why = Absence("its entries", "too many have no handler that is code")
+                        self.leads.report(f"fdtab at {table:#x}, from {fd} on", why)
+                        break
                 yield self._read(fd, struct, polled)
+
+    def _is_code(self, address: int) -> bool:
+        """Whether a handler leads to code; there are few."""
+        if address not in self._code:
+            self._code[address] = self.space.is_code(address)
+        return self._code[address]
 
     def _used(self, table: int) -> Iterator[tuple[int, Struct]]:
         layout, settings = self.space.layout("fdtab"), self.space.object("global", "global")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
+from forensics.haproxy.leads import number
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.record import record
 
@@ -57,6 +58,11 @@ def type_name(space: TypedMemory, value: int) -> str:
     found = names.get(value, "") if names else _TYPES[value] if value < len(_TYPES) else ""
     found = found.removeprefix("OBJ_TYPE_")
     return INVALID if found in ("", "ENTRIES") else found
+
+
+def is_kind(struct: Struct, kind: str) -> bool:
+    """Whether a structure says of itself that it is of this kind; one that does not may be something else."""
+    return type_name(struct.space, number(struct, "obj_type")) == kind
 
 
 def _struct_of(space: TypedMemory, kind: str) -> str:

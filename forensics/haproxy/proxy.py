@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.haproxy.leads import number, text
+from forensics.haproxy.obj_type import is_kind
 from forensics.haproxy.structs import Struct, TypedMemory
-from forensics.haproxy.walks import Walk, iter_chain, iter_list
+from forensics.haproxy.walks import Broken, Walk, iter_chain, iter_list
 from forensics.record import record
 
 #: Proxies and listeners that are visited.
@@ -88,6 +89,9 @@ def iter_proxies(space: TypedMemory, walk: Walk) -> Iterator[Struct]:
     for address in found:
         proxy = space.at("proxy", address - offset)
         if not isinstance(proxy, Absence):
+            if not is_kind(proxy, "PROXY"):
+                walk.broken = Broken(address, number(proxy, "obj_type"), "what the link leads to is no proxy")
+                return
             yield proxy
 
 
@@ -100,4 +104,7 @@ def iter_listeners(proxy: Struct, walk: Walk) -> Iterator[Struct]:
     for address in iter_list(space.memory, head, walk, _MOST):
         listener = space.at("listener", address - layout.fields["by_fe"].offset)
         if not isinstance(listener, Absence):
+            if not is_kind(listener, "LISTENER"):
+                walk.broken = Broken(address, number(listener, "obj_type"), "what the link leads to is no listener")
+                return
             yield listener

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.haproxy.leads import number, text
+from forensics.haproxy.obj_type import is_kind
 from forensics.haproxy.sockaddr import SocketAddress, parse_address
 from forensics.haproxy.structs import Struct
-from forensics.haproxy.walks import Walk, iter_chain, iter_list
+from forensics.haproxy.walks import Broken, Walk, iter_chain, iter_list
 from forensics.record import record
 
 #: Servers of one proxy that are visited.
@@ -94,4 +95,7 @@ def iter_servers(proxy: Struct, walk: Walk) -> Iterator[Server]:
     for address in found:
         server = space.at("server", address - offset)
         if not isinstance(server, Absence):
+            if not is_kind(server, "SERVER"):
+                walk.broken = Broken(address, number(server, "obj_type"), "what the link leads to is no server")
+                return
             yield read_server(server)

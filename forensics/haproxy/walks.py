@@ -56,6 +56,8 @@ def iter_list(memory: Memory, head: int, walk: Walk, most: int = MOST) -> Iterat
         return
     current = head
     following = links[0]
+    # A back link that a thread held says nothing: such an element could close a ring that leaves out the head.
+    held = set[int]()
     while following != head:
         if following == _BUSY:
             walk.broken = Broken(current, following, "the link was locked by a thread (MT_LIST_BUSY)")
@@ -64,6 +66,9 @@ def iter_list(memory: Memory, head: int, walk: Walk, most: int = MOST) -> Iterat
         if broken is not None:
             walk.broken = broken
             return
+        if following in held:
+            walk.broken = Broken(current, following, "the link leads back to an element that came before")
+            return
         if walk.visited >= most:
             walk.cut = True
             return
@@ -71,6 +76,8 @@ def iter_list(memory: Memory, head: int, walk: Walk, most: int = MOST) -> Iterat
         yield following
         links = _links(memory, following)
         assert links is not None  # _wrong_link read them
+        if links[1] == _BUSY:
+            held.add(following)
         current, following = following, links[0]
 
 
