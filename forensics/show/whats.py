@@ -32,4 +32,8 @@ WHATS: dict[str, What] = {
     "address": What("What addresses are: stack, variable, object of a pool; those of the crash.", "[ADDRESS...]"),
     "libs": What("The executable and the libraries with their addresses."),
     "pools": What("Memory pools.", "[byname|bysize|byusage|suspicious] [match PREFIX] [N]"),
+    "fd": What("The open descriptors, and whom they belong to.", "[FD]"),
+    "libs": What("The executable and the libraries with their addresses."),
+    "proxies": What("Frontends and backends with their servers: states, and what they handled."),
+    "sess": What("The streams: one a line, all in detail, or one of them.", "[all|susp|ADDRESS]"),
 }
