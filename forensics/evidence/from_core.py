@@ -47,7 +47,7 @@ class CoreWitness:
 def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
     """Everything about the core that several collectors need."""
     counters = read_counters(process)
-    death = decide(process, stacks[0] if stacks else NOBODY, counters)
+    death = decide(process, stacks[0] if stacks else NOBODY, counters, stacks)
     return CoreWitness(process, stacks, find_release(process), death, counters)
 
 

@@ -9,7 +9,9 @@ import pytest
 from forensics.api import Options, open_core
 from forensics.elf.core import read_core
 from forensics.haproxy.counters import Counters, read_counters
-from forensics.haproxy.death import _ABORT, _SENTENCE, decide
+from forensics.haproxy.death import decide
+from forensics.haproxy.own_crash import ABORT as _ABORT
+from forensics.haproxy.own_crash import SENTENCE as _SENTENCE
 from forensics.memory.random_access import BytesInMemory
 from forensics.symbols.find import Places
 from forensics.unwind.backtrace import Process, backtraces
