@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.evidence.from_death import collect_death, collect_trouble
+from forensics.evidence.settings import collect_settings
 from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
 from forensics.haproxy.layout import is_sharded, stktable_layout
@@ -94,7 +96,8 @@ def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
         yield Fact("crash.source_file", death.file, place)
         yield Fact("crash.source_line", death.line, place)
     if death.command:
-        yield Fact("debug.command", death.command, Source(witness.path, "function on the stack", thread=thread.lwp))
+        trust = "read" if death.commanded_by == "function on the stack" else "derived"
+        yield Fact("debug.command", death.command, Source(witness.path, death.commanded_by, thread=thread.lwp), trust)
 
 
 def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
@@ -156,4 +159,7 @@ def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
 
 
 #: All of them, in the order of the report.
-COLLECTORS: tuple[Collector, ...] = (collect_process, collect_crash, collect_stacks, collect_layout, collect_peers)
+COLLECTORS: tuple[Collector, ...] = (
+    collect_process, collect_crash, collect_death, collect_stacks, collect_layout, collect_peers, collect_trouble,
+    collect_settings,
+)  # fmt: skip

@@ -51,8 +51,8 @@ def _faulted(process: Process, stack: ThreadStack, signal: SignalInfo) -> Death:
     evidence = f"{signal.name}, {signal.code_name}"
     match signal.number:
         case 4:
-            return Death("unknown", explanation="an illegal instruction; inside HAProxy's own code that is how an"
-                         " assertion ends since 2.8, but the code itself is not at hand", evidence="SIGILL")  # fmt: skip
+            words = "an illegal instruction; inside HAProxy's own code that is how an assertion ends since 2.8"
+            return Death("unknown", explanation=f"{words}, but the code itself is not at hand", evidence="SIGILL")
         case 8:
             words = _FPE.get(signal.code, "an arithmetic fault, such as a division by zero")
             return Death("segfault", explanation=words, evidence=evidence)

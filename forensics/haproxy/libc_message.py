@@ -25,7 +25,8 @@ _ONE_PAGE = _PAGE.to_bytes(4, "little")
 #: glibc's words about a damaged heap (malloc/malloc.c), and about a stack or buffer that was overrun (debug/).
 _HEAP = re.compile(
     r"double free or corruption|corrupted (?:size|double-linked)|(?:free|malloc|realloc|calloc|munmap_chunk"
-    r"|mremap_chunk|malloc_consolidate|memalign)\(\): |invalid (?:fastbin|chunk)|malloc assertion failure|\b(?:malloc|arena)\.c:\d"
+    r"|mremap_chunk|malloc_consolidate|memalign)\(\): |invalid (?:fastbin|chunk)|malloc assertion failure"
+    r"|\b(?:malloc|arena)\.c:\d"
 )
 _OVERRUN = re.compile(r"stack smashing detected|buffer overflow detected|longjmp causes")
 _ASSERTION = re.compile(r"Assertion [`'].*' failed|assertion failed", re.S)

@@ -94,28 +94,30 @@ def stuck_in(process: Process, stack: ThreadStack, *, below: Sequence[Frame] = (
     """What the thread did; ``below`` are the frames that count where no signal handler separates them."""
     frames = tuple(below) or interrupted(stack)
     names = [plain_name(frame.function) for frame in frames]
-    innermost = next((name for name in names if name and not _SCHEDULER.match(name)), "")
+    what, function, evidence = _decide(process, frames, names)
+    return Stuck(what, stack.number, function, evidence)
+
+
+def _decide(process: Process, frames: Sequence[Frame], names: Sequence[str]) -> tuple[str, str, str]:
+    """The word of KINDS, the function that tells, and what shows it."""
+    telling = [name for name in names if name and not _SCHEDULER.match(name)]
+    innermost = telling[0] if telling else ""
     waiting = next((name for name in names[:_WAITING] if _LOCK.match(name)), "")
-    for what, function, evidence in _kinds(frames, names):
-        if waiting and what in ("malloc_trim", "malloc"):  # the lock of an arena
-            return Stuck(what, stack.number, function, f"{evidence}, above it {waiting}()")
-        if not waiting:
-            loop = _pauses(process, frames) if what in ("cli", "map", "poller") else ""
-            return (
-                Stuck("lock", stack.number, innermost, loop) if loop else Stuck(what, stack.number, function, evidence)
-            )
+    found = _kinds(frames, names)
     if waiting:
-        caller = next((name for name in names if name and not (_LOCK.match(name) or _SCHEDULER.match(name))), waiting)
-        return Stuck("lock", stack.number, caller, f"{waiting}() is the innermost function")
-    loop = _pauses(process, frames)
-    if loop:
-        return Stuck("lock", stack.number, innermost, loop)
-    return Stuck(
-        "code",
-        stack.number,
-        innermost,
-        "no lock, library or signal explains it" if innermost else "no frame has a name",
-    )
+        arena = next((one for one in found if one[0] in ("malloc_trim", "malloc")), None)
+        if arena is not None:
+            return arena[0], arena[1], f"{arena[2]}, waiting in {waiting}()"
+        caller = next((name for name in telling if not _LOCK.match(name)), waiting)
+        return "lock", caller, f"{waiting}() is the innermost function"
+    if not found or found[0][0] in ("cli", "map", "poller"):
+        loop = _pauses(process, frames)
+        if loop:
+            return "lock", innermost, loop
+    if found:
+        return found[0]
+    evidence = f"{innermost}() is the innermost function that has a name" if innermost else "no frame has a name"
+    return "code", innermost, evidence
 
 
 def _kinds(frames: Sequence[Frame], names: Sequence[str]) -> list[tuple[str, str, str]]:
