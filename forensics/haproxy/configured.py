@@ -33,6 +33,8 @@ _TUNE = {
     "pool_low_ratio": "tune.pool-low-fd-ratio", "pool_high_ratio": "tune.pool-high-fd-ratio",
     "ring_queues": "tune.ring.queues", "max_checks_per_thread": "tune.max-checks-per-thread",
 }  # fmt: skip
+#: Members that hold one byte more than was configured, for the NUL at the end.
+_WITH_NUL = ("cookie_len", "requri_len")
 
 
 @record
@@ -78,7 +80,7 @@ def _tune(found: Struct) -> Iterator[tuple[str, int]]:
     for member, keyword in _TUNE.items():
         value = found.number(f"tune.{member}")
         if isinstance(value, int):
-            yield keyword, value
+            yield keyword, value - (member in _WITH_NUL)
 
 
 def read_peers(space: TypedMemory) -> tuple[PeersConfigured, ...] | Absence:
