@@ -25,7 +25,7 @@ def collect_death(witness: CoreWitness) -> Iterator[Fact | Absence]:
     if death.message:
         where = Source(witness.path, death.message_from, address=death.message_at, thread=witness.crashed.lwp)
         yield Fact("crash.message", death.message, where)
-    if signal.code <= 0 and signal.sender is not None:
+    if signal.code <= 0 and signal.sender is not None and not _is_own(witness):
         yield Fact("signal.sender", signal.sender, Source(witness.path, "si_pid in NT_SIGINFO"))
         if signal.user is not None:
             yield Fact("signal.user", signal.user, Source(witness.path, "si_uid in NT_SIGINFO"))
@@ -37,6 +37,12 @@ def collect_death(witness: CoreWitness) -> Iterator[Fact | Absence]:
     if isinstance(again, Recursion):
         source = Source(witness.path, again.evidence, thread=witness.crashed.lwp)
         yield Fact("stack.recursion", tuple(dict.fromkeys(name or "?" for name in again.functions)), source, "derived")
+
+
+def _is_own(witness: CoreWitness) -> bool:
+    """Whether the process sent itself the signal: abort() does, and that is no sender worth telling."""
+    core = witness.process.core
+    return core.process is not None and core.signal is not None and core.signal.sender == core.process.pid
 
 
 def _stall(stall: Stall, witness: CoreWitness) -> Iterator[Fact]:

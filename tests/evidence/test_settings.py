@@ -12,7 +12,8 @@ from forensics.evidence.agreement import contradictions
 from forensics.evidence.fact import Crash, Fact
 from forensics.symbols.find import Places
 from samples.lab.builds import runnable
-from samples.lab.living import living
+from samples.lab.haproxy import HAProxy, work_folder
+from samples.lab.living import living, write_core
 
 LAB = Path(__file__).parents[2] / ".lab"
 BUILDS = ("haproxy-2.2", "haproxy-2.6", "haproxy-3.0", "haproxy-3.0-lto")
@@ -83,6 +84,19 @@ def test_core_and_file_say_the_same(name: str, tmp_path: Path) -> None:
     assert values(crash, "config.master_worker", core) == [False]
     assert values(crash, "config.lua", file) == [False]
     assert contradictions(crash) == ()
+
+
+def test_a_worker_knows_that_it_has_a_master(tmp_path: Path) -> None:
+    """The mode is the command line's or the file's; the worker's core tells of both."""
+    subject = runnable(LAB, "haproxy-2.6")
+    if not subject.executable.is_file():
+        pytest.skip("the lab has no haproxy-2.6: python -m samples.lab.builds haproxy-2.6")
+    with HAProxy(
+        subject.executable, CONFIG, work_folder("settings-worker", None), arguments=("-W",), open_files=256
+    ) as run:
+        core = write_core(run.worker(), tmp_path / "core")
+    _taken, _witness, crash = gather([str(core)], Options(Places(executable=str(subject.executable))))
+    assert values(crash, "config.master_worker", core) == [True]
 
 
 def test_another_configuration_contradicts_the_core(tmp_path: Path) -> None:
