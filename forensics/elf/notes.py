@@ -79,11 +79,12 @@ class MappedFile:
 
 @record
 class ProcessInfo:
-    """NT_PRPSINFO: ``name`` is pr_fname (15 characters), ``arguments`` pr_psargs (79)."""
+    """NT_PRPSINFO: ``name`` is pr_fname (15 characters), ``arguments`` pr_psargs (79), ``parent`` pr_ppid."""
 
     pid: int
     name: str
     arguments: str
+    parent: int = 0
 
 
 def iter_notes(data: bytes, layout: Layout = LP64) -> Iterator[Note]:
@@ -158,7 +159,8 @@ def parse_process(descriptor: bytes, layout: Layout = LP64) -> ProcessInfo | Non
         return None
     pid, name = known
     text = descriptor[name : name + 96]
-    return ProcessInfo(layout.number(descriptor[pid : pid + 4]), _text(text[:16]), _text(text[16:]).rstrip())
+    number, parent = layout.number(descriptor[pid : pid + 4]), layout.number(descriptor[pid + 4 : pid + 8])
+    return ProcessInfo(number, _text(text[:16]), _text(text[16:]).rstrip(), parent)
 
 
 def _text(field: bytes) -> str:

@@ -18,6 +18,9 @@ _PAGE = 4096
 #: How far below the stack pointer an access still is the running function's, in bytes: large arrays.
 _FRAME = 1 << 20
 
+#: pr_ppid names the process that started it.
+_PARENT = ", which had started it: its master process, a service manager or a script"
+
 #: Functions that run when the process ends by itself.
 _ENDING = frozenset(("exit", "_exit", "__run_exit_handlers", "deinit", "deinit_and_exit", "__GI_exit", "__GI__exit"))
 
@@ -90,7 +93,8 @@ def _sent(process: Process, signal: SignalInfo) -> Death:
     elif signal.sender == 0:
         who = "a process outside of its PID namespace (its container), such as one of the host"
     else:
-        who = f"process {signal.sender}{user}"
+        parent = process.core.process.parent if process.core.process else 0
+        who = f"process {signal.sender}{user}" + (_PARENT if signal.sender == parent else "")
     evidence = (
         f"si_code {signal.code_name} and sender (pid {signal.sender}{', uid ' + str(signal.user) if user else ''})"
     )

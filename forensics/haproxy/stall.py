@@ -53,7 +53,8 @@ def _marked(process: Process, stacks: Sequence[ThreadStack]) -> tuple[frozenset[
         flags = [one.number("flags") for one in space.array(variable, struct, most=len(stacks))]
         if flags and not any(isinstance(one, Absence) for one in flags):
             numbers = frozenset(at for at, one in enumerate(flags, 1) if isinstance(one, int) and one & _STUCK)
-            return numbers, f"flags of {variable}[]"
+            if numbers:
+                return numbers, f"flags of {variable}[]"
     dumped = {
         int(one.groups[2]): one.groups[1] for one in iter_texts(process.core.memory, b": id=0x", _DUMPED, most=4096)
     }

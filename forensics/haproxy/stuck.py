@@ -71,7 +71,7 @@ _LIBRARIES = (
 
 #: In this order: a name or library at most so many frames from the innermost one decides.
 _RULES: tuple[tuple[str, re.Pattern[str], int], ...] = (
-    ("malloc_trim", _TRIM, 12), ("isolation", _ISOLATION, 3), ("regex", _REGEX, 12), ("dns", _DNS, 16),
+    ("malloc_trim", _TRIM, 12), ("isolation", _ISOLATION, 3), ("regex", _REGEX, 400), ("dns", _DNS, 16),
     ("lua", _LUA, 400), ("malloc", _MALLOC, 5), ("ssl", _SSL, 12), ("tree", _TREE, 2), ("list", _LIST, 2),
     ("map", _MAP, 12), ("cli", _CLI, 400), ("poller", _POLLER, 3),
 )  # fmt: skip

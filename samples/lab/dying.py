@@ -112,14 +112,14 @@ def gdb(pid: int, *commands: str, root: Path | None = None) -> str:
     return done.stdout + done.stderr
 
 
-def ask(folder: Path, timeout: float = 10.0) -> None:
+def ask(folder: Path, timeout: float = 10.0, path: str = "/") -> None:
     """One request to the frontend of the folder; it may well get no answer."""
     place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(timeout)
             peer.connect(f"/proc/self/fd/{place}/{WEB}")
-            peer.sendall(b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n")
+            peer.sendall(f"GET {path} HTTP/1.1\r\nHost: lab\r\n\r\n".encode())
             peer.recv(1000)
     except OSError:
         pass
@@ -231,4 +231,20 @@ def by_signal(subject: Runnable, directory: Path, number: int) -> tuple[Crashed,
 def _killed(subject: Runnable, directory: Path, how: Callable[[HAProxy], object]) -> Crashed:
     with dying(subject, directory) as (running, left):
         how(running)
+    return left[0]
+
+
+#: A regular expression of POSIX with a back reference takes time that grows exponentially with the text.
+REGEX = """\
+frontend web
+    bind unix@web
+    http-request replace-path '^/((a*)*)*\\2b$' /x
+    http-request return status 200
+"""
+
+
+def by_regex(subject: Runnable, directory: Path, length: int = 400) -> Crashed:
+    """A request whose path keeps libc's regular expressions busy."""
+    with dying(subject, directory, extra=REGEX) as (running, left):
+        ask(running.folder, path="/" + "a" * length)
     return left[0]

@@ -69,7 +69,7 @@ def test_a_panic_that_was_asked_for_is_told_by_the_core_alone(name: str, tmp_pat
     assert value(facts, "debug.commands_issued") == 1
 
 
-@pytest.mark.parametrize("name", ["package-2.6", "package-3.0", "package-3.4", "haproxy-3.0"])
+@pytest.mark.parametrize("name", ["package-2.6", "package-3.0", "package-3.4"])
 def test_a_loop_that_was_asked_for_is_stuck_in_the_command_line(name: str, tmp_path: Path) -> None:
     one = subject(name)
     witness, facts = examined(one, by_command(one, "debug dev loop 20000", tmp_path / name))
@@ -81,7 +81,7 @@ def test_a_loop_that_was_asked_for_is_stuck_in_the_command_line(name: str, tmp_p
     assert value(facts, "threads.stuck") == 1
 
 
-@pytest.mark.parametrize("name", ["package-3.0", "package-3.4", "haproxy-3.0"])
+@pytest.mark.parametrize("name", ["package-3.0", "package-3.4"])
 def test_a_deadlock_is_a_wait_for_a_lock_also_where_that_has_no_name(name: str, tmp_path: Path) -> None:
     one = subject(name)
     witness, facts = examined(one, by_command(one, "debug dev deadlock 2", tmp_path / name))
@@ -100,6 +100,16 @@ def test_a_script_without_end_is_stuck_in_lua(name: str, tmp_path: Path) -> None
     assert "Lua code" in witness.death.explanation
     assert ("noted that Lua was running" in witness.death.explanation) == (name != "package-2.6")
     assert value(facts, "debug.command") is None
+
+
+def test_a_regular_expression_without_end_is_told(tmp_path: Path) -> None:
+    one = subject("haproxy-3.0")
+    witness, facts = examined(one, dying.by_regex(one, tmp_path / "regex"))
+    assert witness.death.kind == "watchdog"
+    assert value(facts, "watchdog.stuck_in") == "regex"
+    assert "matching a regular expression" in witness.death.explanation
+    (stuck,) = facts.all("threads.stuck")
+    assert (stuck.value, stuck.source.what) == (1, "flags of ha_thread_ctx[]")
 
 
 @pytest.mark.parametrize("name", ["package-2.6", "haproxy-3.0"])
@@ -157,6 +167,14 @@ def test_a_signal_from_a_shell_names_the_shell(name: str, tmp_path: Path) -> Non
     assert witness.death.kind == "signal_from_outside"
     assert (value(facts, "signal.sender"), value(facts, "signal.user")) == (shell, 0)
     assert f"process {shell} of user 0" in witness.death.explanation
+
+
+def test_a_signal_from_its_parent_says_so(tmp_path: Path) -> None:
+    one = subject("package-2.6")
+    with dying.dying(one, tmp_path / "parent") as (running, left):
+        running.process.send_signal(11)
+    witness, _facts = examined(one, left[0])
+    assert f"process {os.getpid()} of user 0, which had started it" in witness.death.explanation
 
 
 def test_a_trap_ends_a_process_and_a_debuggers_stop_does_not(tmp_path: Path) -> None:
