@@ -45,19 +45,21 @@ frontend web
     http-request tarpit
 """
 
-#: Make the stream believe that it was called a hundred million times in this second, when it is called the next time.
+#: Make the stream believe that it was called a hundred million times in this second, whenever it is called.
 SPINNING = """\
 set pagination off
-handle SIGALRM SIGUSR2 SIGURG nostop noprint pass
+handle SIGALRM SIGUSR2 SIGURG SIGSEGV SIGILL nostop noprint pass
 break process_stream if context == (void *){stream}
-printf "ARMED\\n"
-continue
+commands
+silent
 set $rate = &((struct stream *){stream})->call_rate
 set $rate->curr_ctr = 200000000
 set $rate->prev_ctr = 200000000
 set $rate->curr_tick = (unsigned)global_now_ms & ~1
-delete
-detach
+continue
+end
+printf "ARMED\\n"
+continue
 """
 
 #: Free one object twice from the same place, when the next stream ends.
@@ -188,8 +190,10 @@ def by_spinning(subject: Runnable, directory: Path) -> Crashed:
         script = running.folder / "spinning.gdb"
         script.write_text(SPINNING.format(stream=stream))
         with _script(running, script):
-            tell(running, f"expert-mode on; debug dev stream strm={stream} wake")
-            running.wait_end(10.0)
+            for _turn in range(20):  # the clock may go on between the breakpoint and the check
+                tell(running, f"expert-mode on; debug dev stream strm={stream} wake")
+                if running.wait_end(0.5) is not None:
+                    break
     return left[0]
 
 
