@@ -15,7 +15,7 @@ from forensics.evidence.fact import Crash, Fact
 from forensics.evidence.from_core import COLLECTORS, CoreWitness, examine
 from forensics.evidence.from_tables import TABLE_COLLECTORS
 from forensics.haproxy.identity import is_haproxy, program_of
-from forensics.intake import Taken, check, take, text_stream
+from forensics.intake import Taken, check, configurations_in, take, text_stream
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
 from forensics.memory.open import open_bytes
@@ -72,7 +72,7 @@ def gather(inputs: Sequence[str], options: Options = _DEFAULTS) -> tuple[list[Ta
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
     taken: list[Taken] = []
     failed: list[InputError] = []
-    for path in dict.fromkeys(inputs):
+    for path in dict.fromkeys(one for each in inputs for one in configurations_in(each)):
         try:
             taken.append(take(path))
         except InputError as error:
@@ -106,13 +106,14 @@ def _witnesses(
                 bound += [(collector.__name__, partial(collector, witness)) for collector in collectors]
             elif one.kind in ("log", "journal"):
                 bound.append((f"log {one.path}", partial(_collect_text, one.path)))
-            elif one.kind == "config":
-                bound.append((f"configuration {one.path}", partial(_collect_config, one.path)))
         except InputError as error:
             if not several or one.kind != "core":
                 raise
             failed.append(error)
             gaps.append(Absence(f"core {one.path}", error.message, error.hint))
+    configs = [one.path for one in taken if one.kind == "config"]
+    if configs:
+        bound.append((f"configuration {', '.join(configs)}", partial(_collect_config, configs)))
     return witness, bound
 
 
@@ -167,10 +168,15 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _collect_config(path: str) -> Iterator[Fact | Absence]:
-    from forensics.config import parse
+def _collect_config(paths: Sequence[str]) -> Iterator[Fact | Absence]:
+    """All files of the configuration, in the order given, as HAProxy reads those of several `-f`."""
+    from forensics.config import parse_files
     from forensics.evidence.from_config import collect_config
 
+    config = parse_files((path, _lines_of(path)) for path in paths)
+    yield from collect_config(config, ", ".join(paths))
+
+
+def _lines_of(path: str) -> Iterator[bytes]:
     with text_stream(path) as stream:
-        config = parse(_lines(stream))
-    yield from collect_config(config, path)
+        yield from _lines(stream)

@@ -65,15 +65,20 @@ SIGNALS = {
     25: "SIGXFSZ", 31: "SIGSYS",
 }  # fmt: skip
 
-#: si_code values below 1: who sent the signal (asm-generic/siginfo.h).
-SENT_BY = {0: "SI_USER", -1: "SI_QUEUE", -2: "SI_TIMER", -6: "SI_TKILL", 128: "SI_KERNEL"}
+#: si_code values below 1: who sent the signal (asm-generic/siginfo.h); 128 is the kernel's own.
+SENT_BY = {
+    0: "SI_USER", -1: "SI_QUEUE", -2: "SI_TIMER", -3: "SI_MESGQ", -4: "SI_ASYNCIO", -5: "SI_SIGIO", -6: "SI_TKILL",
+    128: "SI_KERNEL",
+}  # fmt: skip
 
 #: si_code values above 0, by signal.
 FAULTS = {
-    4: {1: "ILL_ILLOPC", 2: "ILL_ILLOPN", 3: "ILL_ILLADR", 4: "ILL_ILLTRP", 5: "ILL_PRVOPC"},
-    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"},
+    4: {1: "ILL_ILLOPC", 2: "ILL_ILLOPN", 3: "ILL_ILLADR", 4: "ILL_ILLTRP", 5: "ILL_PRVOPC", 8: "ILL_BADSTK"},
+    5: {1: "TRAP_BRKPT", 2: "TRAP_TRACE", 3: "TRAP_BRANCH", 4: "TRAP_HWBKPT"},
+    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR", 4: "BUS_MCEERR_AR", 5: "BUS_MCEERR_AO"},
     8: {1: "FPE_INTDIV", 2: "FPE_INTOVF", 3: "FPE_FLTDIV"},
-    11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR"},
+    11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 3: "SEGV_BNDERR", 4: "SEGV_PKUERR", 9: "SEGV_MTESERR", 10: "SEGV_CPERR"},
+    31: {1: "SYS_SECCOMP", 2: "SYS_USER_DISPATCH"},
 }
 
 

@@ -87,6 +87,9 @@ class _Notes:
     """What the notes said, while they are read."""
 
     threads: list[ThreadStatus]
+    #: The kernel writes the thread that died before anything else (fs/binfmt_elf.c), gdb the process's
+    #: NT_PRPSINFO (linux-tdep.c).
+    by_kernel: bool = False
     signal: SignalInfo | None = None
     process: ProcessInfo | None = None
     auxv: dict[int, int] | None = None
@@ -190,6 +193,7 @@ def _collect(found: _Notes, data: bytes, layout: Layout) -> None:
         if note.type == NT_PRSTATUS and note.owner == b"CORE":
             thread = parse_thread(note.descriptor, layout)
             if thread:
+                found.by_kernel = found.by_kernel or (not found.threads and found.process is None)
                 found.threads.append(thread)
         elif note.type == NT_SIGINFO and found.signal is None:
             found.signal = parse_siginfo(note.descriptor, layout)
@@ -210,12 +214,13 @@ def _fatal(notes: _Notes) -> SignalInfo | None:
     """The signal that killed the process.
 
     gcore writes pr_cursig 0 for a process that nothing killed, or the stop that
-    gdb itself had caused (SIGSTOP, SIGTRAP); neither ends a process with a core.
+    gdb itself had caused (SIGSTOP, SIGTRAP). SIGSTOP ends no process, and SIGTRAP did where
+    the kernel wrote the core.
     """
     if not notes.threads:
         return notes.signal
     current = notes.threads[0].signal
-    if current in (0, 5, 19):
+    if current in (0, 19) or (current == 5 and not notes.by_kernel):
         return None
     if notes.signal is not None and notes.signal.number == current:
         return notes.signal

@@ -102,7 +102,7 @@ CATALOGUE: tuple[FactKind, ...] = (
         "number of stick-tables in the configuration",
         _CONFIG,
     ),
-    FactKind("config.threads", "nbthread", "int", "nbthread of the configuration", _CONFIG),
+    FactKind("config.threads", "nbthread", "int", "number of threads that was configured", f"{_CONFIG}, or {_SYMBOLS}"),
     FactKind(
         "stktable.sharded",
         "stick-tables are split into shards",
@@ -299,6 +299,85 @@ CATALOGUE: tuple[FactKind, ...] = (
         "pattern that the faulting address is made of, or that lies there: `byte 0x50` (of -dM), `fill pattern` "
         "(of -dMintegrity: a freed object), `0xdeadadd4` (of -dMuaf), `text`",
         _CORE,
+    ),
+    # How it died, as memory keeps it
+    FactKind(
+        "crash.message", "last words", "str", "what libc, or HAProxy itself, said last, as memory keeps it", _CORE
+    ),
+    FactKind("signal.sender", "sender of the signal", "int", "process id of who sent the fatal signal (si_pid)", _CORE),
+    FactKind("signal.user", "user of the sender", "int", "user id of who sent the fatal signal (si_uid)", _CORE),
+    FactKind(
+        "watchdog.stuck_in",
+        "stuck in",
+        "str",
+        "what the thread that made no progress was stuck in: lock, isolation, malloc_trim, malloc, regex, lua, dns, "
+        "ssl, map, tree, list, cli, poller or code (none of these)",
+        _CORE,
+    ),
+    FactKind("watchdog.thread", "stuck thread", "int", "HAProxy's number of the thread that was stuck", _CORE),
+    FactKind(
+        "watchdog.function", "function it was stuck in", "str", "function that tells what it was stuck in", _SYMBOLS
+    ),
+    FactKind(
+        "watchdog.victim",
+        "stuck thread waits for another",
+        "bool",
+        "the stuck thread waited for something that another thread has",
+        _CORE,
+    ),
+    FactKind(
+        "watchdog.suspects",
+        "threads that may have it",
+        "list",
+        "numbers of the threads that were at work while the stuck one waited",
+        _CORE,
+    ),
+    FactKind("stack.recursion", "functions that repeat", "list", "functions that call each other over and over", _CORE),
+    FactKind("pool.name", "damaged pool", "str", "the pool that was damaged; HAProxy merges pools of one size", _CORE),
+    FactKind(
+        "pool.first_free", "freed before in", "str", "function that freed the object before", f"{_CORE}, or {_SYMBOLS}"
+    ),
+    FactKind("pool.second_free", "freed now in", "str", "function that freed the object when it died", _CORE),
+    FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", _CORE),
+    FactKind(
+        "memory.failed_allocations", "failed allocations", "int", "allocations from pools that had failed", _SYMBOLS
+    ),
+    FactKind(
+        "debug.commands_issued", "`debug dev` commands given", "int", "how many `debug dev` commands were given", _CORE
+    ),
+    # How it was configured
+    FactKind("config.thread_groups", "thread groups", "int", "number of thread groups", f"{_CONFIG}, or {_SYMBOLS}"),
+    FactKind("config.processes", "nbproc", "int", "nbproc of the configuration (up to 2.4)", _CONFIG),
+    FactKind("config.maxconn", "maxconn", "int", "maxconn of the process", f"{_CONFIG}, or {_SYMBOLS}"),
+    FactKind(
+        "config.proxies", "proxies", "int", "number of frontends, backends and listens", f"{_CONFIG}, or {_SYMBOLS}"
+    ),
+    FactKind("config.peers", "sections peers", "list", "names of the sections peers", f"{_CONFIG}, or {_SYMBOLS}"),
+    FactKind(
+        "config.remote_peers", "remote peers", "int", "number of peers but the local ones", f"{_CONFIG}, or {_SYMBOLS}"
+    ),
+    FactKind(
+        "config.tables_with_peers", "stick-tables with peers", "list", "names of the stick-tables with peers", _CONFIG
+    ),
+    FactKind(
+        "config.tables_in_use", "stick-tables in use", "list", "names of the stick-tables that rules use", _CONFIG
+    ),
+    FactKind("config.lua", "Lua", "bool", "a Lua script is loaded", f"{_CONFIG}, or {_SYMBOLS}"),
+    FactKind("config.master_worker", "master-worker", "bool", "master-worker mode", f"{_CONFIG}, or {_SYMBOLS}"),
+    FactKind("config.set_dumpable", "set-dumpable", "bool", "set-dumpable is on", f"{_CONFIG}, or {_SYMBOLS}"),
+    FactKind(
+        "config.tune",
+        "tune.*",
+        "list",
+        "settings tune.* as `NAME=VALUE`; of a core all that are known, of a configuration those that it makes",
+        f"{_CONFIG}, or {_SYMBOLS}",
+    ),
+    FactKind(
+        "config.global",
+        "other global settings",
+        "list",
+        "other settings of section global as `NAME` or `NAME=VALUE`",
+        _CONFIG,
     ),
 )
 

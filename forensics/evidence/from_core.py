@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.evidence.from_death import collect_death, collect_trouble
 from forensics.evidence.from_memory import collect_address
 from forensics.evidence.from_state_threads import collect_locks, collect_threads
+from forensics.evidence.settings import collect_settings
 from forensics.haproxy.counters import Counters, read_counters
 from forensics.haproxy.death import Death, culprit_frames, decide
 from forensics.haproxy.peers import peers_configured
@@ -60,7 +62,7 @@ class CoreWitness:
 def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
     """Everything about the core that several collectors need."""
     counters = read_counters(process)
-    death = decide(process, stacks[0] if stacks else NOBODY, counters)
+    death = decide(process, stacks[0] if stacks else NOBODY, counters, stacks)
     return CoreWitness(process, stacks, find_release(process), death, counters)
 
 
@@ -107,7 +109,8 @@ def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
         yield Fact("crash.source_file", death.file, place)
         yield Fact("crash.source_line", death.line, place)
     if death.command:
-        yield Fact("debug.command", death.command, Source(witness.path, "function on the stack", thread=thread.lwp))
+        trust = "read" if death.commanded_by == "function on the stack" else "derived"
+        yield Fact("debug.command", death.command, Source(witness.path, death.commanded_by, thread=thread.lwp), trust)
 
 
 def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
@@ -163,8 +166,11 @@ def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
 COLLECTORS: tuple[Collector, ...] = (
     collect_process,
     collect_crash,
+    collect_death,
     collect_stacks,
     collect_peers,
+    collect_trouble,
+    collect_settings,
     collect_threads,
     collect_locks,
     collect_address,
