@@ -11,9 +11,9 @@ from forensics.assemble import assemble
 from forensics.elf.core import read_core
 from forensics.errors import EmptyInput, ForeignCore, InputError
 from forensics.evidence.collect import Bound, collect
+from forensics.evidence.collectors import COLLECTORS
+from forensics.evidence.core_witness import CoreWitness, examine
 from forensics.evidence.fact import Crash, Fact
-from forensics.evidence.from_core import COLLECTORS, CoreWitness, examine
-from forensics.evidence.from_tables import TABLE_COLLECTORS
 from forensics.haproxy.identity import is_haproxy, program_of
 from forensics.intake import Taken, check, configurations_in, take, text_stream
 from forensics.matching.knowledge import load_knowledge
@@ -102,8 +102,7 @@ def _witnesses(
             if one.kind == "core":
                 witness = _open_core(one.path, _places(taken, options.places))
                 gaps += witness.process.core.gaps
-                collectors = (*COLLECTORS, *TABLE_COLLECTORS)
-                bound += [(collector.__name__, partial(collector, witness)) for collector in collectors]
+                bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
             elif one.kind in ("log", "journal"):
                 bound.append((f"log {one.path}", partial(_collect_text, one.path)))
         except InputError as error:

@@ -10,14 +10,13 @@ from forensics.diagnosis.diagnose import diagnose
 from forensics.diagnosis.releases import known_until, release_date
 from forensics.elf.module import Module
 from forensics.evidence.agreement import contradictions
+from forensics.evidence.core_witness import CoreWitness
 from forensics.evidence.fact import Crash, Fact
-from forensics.evidence.from_core import CoreWitness
 from forensics.haproxy.counters import Counter, Counters
 from forensics.haproxy.release import Release
 from forensics.intake import Taken
 from forensics.matching.verdict import Verdict
 from forensics.report import document
-from forensics.report.tables_state import tables_state
 from forensics.report.words import plural
 from forensics.unwind.backtrace import Process
 from forensics.unwind.frame import Frame
@@ -159,8 +158,6 @@ def _state(witness: CoreWitness | None) -> dict[str, object]:
         state["checks"] = [_check(one) for one in hits]
     if witness is not None and witness.death.candidates:
         state["candidate assertions"] = list(witness.death.candidates)
-    if witness is not None:
-        state |= tables_state(witness.process)
     state.update(witness.told if witness is not None else {})
     return state
 

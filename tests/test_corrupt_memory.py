@@ -19,8 +19,8 @@ from forensics.absence import Absence
 from forensics.assemble import assemble
 from forensics.elf.core import read_core
 from forensics.evidence.collect import collect
-from forensics.evidence.from_core import COLLECTORS, examine
-from forensics.evidence.from_tables import TABLE_COLLECTORS
+from forensics.evidence.collectors import COLLECTORS
+from forensics.evidence.core_witness import examine
 from forensics.haproxy.state import State
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
@@ -195,7 +195,7 @@ def answered(state: State, chance: random.Random) -> None:
 def triaged(process: Process) -> None:
     """The whole report of the process."""
     witness = examine(process, backtraces(process))
-    crash = collect([(one.__name__, partial(one, witness)) for one in (*COLLECTORS, *TABLE_COLLECTORS)])
+    crash = collect([(one.__name__, partial(one, witness)) for one in COLLECTORS])
     report = assemble([], witness, crash, match(load_knowledge("", ""), crash))
     failed = [gap for gap in report.gaps if gap.reason.startswith("reading it failed")]
     assert not failed, failed

@@ -2,72 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.evidence.core_witness import NOBODY, CoreWitness
 from forensics.evidence.fact import Fact
-from forensics.evidence.from_death import collect_death, collect_trouble
-from forensics.evidence.from_memory import collect_address
-from forensics.evidence.from_state_threads import collect_locks, collect_threads
-from forensics.evidence.settings import collect_settings
-from forensics.haproxy.counters import Counters, read_counters
-from forensics.haproxy.death import Death, culprit_frames, decide
+from forensics.haproxy.death import culprit_frames
 from forensics.haproxy.peers import peers_configured
-from forensics.haproxy.release import Release, find_release
-from forensics.haproxy.state import State
+from forensics.haproxy.release import Release
 from forensics.names import UNNAMED, plain_name
-from forensics.record import field, record
 from forensics.source import Source
-from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
+from forensics.unwind.backtrace import SIGNAL_HANDLER
 from forensics.unwind.frame import Frame, ThreadStack
-
-_NOT_READ = Absence("counters of checks", "they were not read")
-#: The stack of a core that holds no thread.
-NOBODY = ThreadStack(0, 0, False, (), "the core holds no thread")
-
-
-@record
-class CoreWitness:
-    """A core and what was made of it: the input of the collectors.
-
-    ``told`` is for what a collector found out beside its facts: entries of the report's ``state``.
-    """
-
-    process: Process
-    stacks: tuple[ThreadStack, ...]
-    release: Release | Absence
-    death: Death
-    counters: Counters | Absence = _NOT_READ
-    told: dict[str, object] = field(default_factory=dict, compare=False)
-    kept: dict[str, State] = field(default_factory=dict, compare=False, repr=False)
-
-    @property
-    def state(self) -> State:
-        """The process as readers of its state take it; one for all collectors, which keeps what each has read."""
-        if not self.kept:
-            self.kept["state"] = State(self.process, self.stacks)
-        return self.kept["state"]
-
-    @property
-    def path(self) -> str:
-        """The core's path, as sources name it."""
-        return self.process.core.path
-
-    @property
-    def crashed(self) -> ThreadStack:
-        """The thread that died; for a living process the first one; one without frames if the core has none."""
-        return self.stacks[0] if self.stacks else NOBODY
-
-
-def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
-    """Everything about the core that several collectors need."""
-    counters = read_counters(process)
-    death = decide(process, stacks[0] if stacks else NOBODY, counters, stacks)
-    return CoreWitness(process, stacks, find_release(process), death, counters)
-
-
-#: A collector yields what it found.
-Collector = Callable[[CoreWitness], Iterator[Fact | Absence]]
 
 
 def collect_process(witness: CoreWitness) -> Iterator[Fact | Absence]:
@@ -160,18 +106,3 @@ def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
     if isinstance(peers, tuple):
         configured, address = peers
         yield Fact("peers.in_use", configured, Source(witness.path, "variable cfg_peers", address=address))
-
-
-#: All of them, in the order of the report.
-COLLECTORS: tuple[Collector, ...] = (
-    collect_process,
-    collect_crash,
-    collect_death,
-    collect_stacks,
-    collect_peers,
-    collect_trouble,
-    collect_settings,
-    collect_threads,
-    collect_locks,
-    collect_address,
-)

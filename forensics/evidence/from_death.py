@@ -14,7 +14,7 @@ from forensics.haproxy.recursion import Recursion, find_recursion
 from forensics.source import Source
 
 if TYPE_CHECKING:
-    from forensics.evidence.from_core import CoreWitness
+    from forensics.evidence.core_witness import CoreWitness
 
 
 def collect_death(witness: CoreWitness) -> Iterator[Fact | Absence]:

@@ -11,7 +11,7 @@ from forensics.haproxy.poison import TEXT
 from forensics.source import Source
 
 if TYPE_CHECKING:
-    from forensics.evidence.from_core import CoreWitness
+    from forensics.evidence.core_witness import CoreWitness
     from forensics.haproxy.address import Explained
     from forensics.haproxy.crash_addresses import CrashAddresses
 
@@ -22,13 +22,12 @@ _INNOCENT = ("signal_from_outside", "exit")
 def collect_address(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """What the faulting address is; for the report also where the registers lead."""
     from forensics.haproxy.crash_addresses import read_crash_addresses
-    from forensics.haproxy.state import State
 
     # What a thread was at when somebody else ended the process has no part in it.
     if not witness.crashed.crashed or witness.death.kind in _INNOCENT:
         return
     corrupted = witness.death.kind in ("pool_corruption", "heap_corruption")
-    found = read_crash_addresses(State(witness.process, witness.stacks), corrupted=corrupted)
+    found = read_crash_addresses(witness.state, corrupted=corrupted)
     witness.told.update(_shown(found))
     for damage in found.damaged:
         reason = f"{damage.place} is broken at {damage.address:#x}: {damage.reason}"

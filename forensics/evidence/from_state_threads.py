@@ -13,7 +13,7 @@ from forensics.names import plain_name
 from forensics.source import Source
 
 if TYPE_CHECKING:
-    from forensics.evidence.from_core import CoreWitness
+    from forensics.evidence.core_witness import CoreWitness
     from forensics.haproxy.locks import Lock, Locks
     from forensics.haproxy.state import State
     from forensics.haproxy.task import Task

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
+from forensics.evidence.core_witness import CoreWitness
 from forensics.evidence.fact import Fact
 from forensics.evidence.from_bare_tables import bare_lock_facts, bare_task_facts, bare_window
-from forensics.evidence.from_core import Collector, CoreWitness
 from forensics.evidence.table_scene import Scene, find_scene
 from forensics.haproxy.queued_task import QueuedTask, find_queued_task
 from forensics.haproxy.stick_table import StickTable, is_sharded, looks_right, read_tables
@@ -118,6 +118,3 @@ def _lock(scene: Scene, known: Sequence[StickTable]) -> Iterator[Fact | Absence]
     peers = scene.at(f"peers.p of table {table.id}: {table.peers or 'NULL'}", table.address)
     yield Fact("lock.table_peers", bool(table.peers), peers, table.trust)
 
-
-#: All of them, in the order of the report.
-TABLE_COLLECTORS: tuple[Collector, ...] = (collect_layout, collect_tables)

@@ -19,7 +19,7 @@ from forensics.source import Source
 from forensics.symbols.layout import OF_THIS_BUILD
 
 if TYPE_CHECKING:
-    from forensics.evidence.from_core import CoreWitness
+    from forensics.evidence.core_witness import CoreWitness
 
 
 def collect_settings(witness: CoreWitness) -> Iterator[Fact | Absence]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from forensics.evidence.from_core import CoreWitness
+from forensics.evidence.core_witness import CoreWitness
 from forensics.haproxy.death import culprit_frames
 from forensics.haproxy.structs import TypedMemory
 from forensics.names import plain_name

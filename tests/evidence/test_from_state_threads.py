@@ -9,8 +9,8 @@ import pytest
 
 from forensics.elf.core import read_core
 from forensics.evidence.collect import collect
+from forensics.evidence.core_witness import CoreWitness, examine
 from forensics.evidence.fact import Crash, Fact
-from forensics.evidence.from_core import CoreWitness, examine
 from forensics.evidence.from_state_threads import collect_locks, collect_threads
 from forensics.memory.open import open_bytes
 from forensics.symbols.places import Places

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from forensics.api import Options, gather
+from forensics.evidence.core_witness import CoreWitness
 from forensics.evidence.fact import Crash, Fact
-from forensics.evidence.from_core import CoreWitness
 from forensics.symbols.find import Places
 from samples.lab import dying
 from samples.lab.builds import runnable

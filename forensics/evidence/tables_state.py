@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from forensics.absence import Absence
+from forensics.evidence.core_witness import CoreWitness
+from forensics.evidence.fact import Fact
 from forensics.haproxy.peers import PeersSection, number, read_peers
 from forensics.haproxy.stick_table import StickTable, read_tables
 from forensics.haproxy.structs import TypedMemory
-from forensics.unwind.backtrace import Process
 
 #: Tables, sections, and peers of a section that a report lists; `show table` and `show peers` have all.
 _MOST = 100
@@ -14,9 +17,14 @@ _MOST = 100
 _MOST_STRUCTURES = 2_000
 
 
-def tables_state(process: Process) -> dict[str, object]:
+def collect_table_state(witness: CoreWitness) -> Iterator[Fact | Absence]:
+    """For the report's ``state``; the facts are ``from_tables``'s."""
+    witness.told.update(tables_state(witness.state.space))
+    yield from ()
+
+
+def tables_state(space: TypedMemory) -> dict[str, object]:
     """``stick_tables`` and ``peers``, each only where the core has some."""
-    space = TypedMemory(process)
     tables, sections = read_tables(space, most=_MOST), read_peers(space, most=_MOST_STRUCTURES)
     state: dict[str, object] = {}
     if not isinstance(tables, Absence) and tables:
