@@ -118,11 +118,11 @@ class Entries:
         return self._dictionary(value) if one.kind == DICT else str(value)
 
     def _dictionary(self, address: int) -> str:
-        """The text of a ``struct dict_entry`` (dict-t.h), `-` for none."""
+        """The text of a ``struct dict_entry``, whose first member is a struct ebpt_node (dict-t.h); `-` for none."""
         if not address:
             return "-"
-        entry = self._space.at("dict_entry", address)
-        text = entry if isinstance(entry, Absence) else entry.number("value.key")
+        entry = self._space.at("ebpt_node", address)
+        text = entry if isinstance(entry, Absence) else entry.number("key")
         found = text if isinstance(text, Absence) else self._space.text(text, 256)
         return found if isinstance(found, str) else f"{address:#x}"
 

@@ -17,7 +17,6 @@ STRUCTURES = (
     "ha_spinlock", "ha_rwlock", "ha_spinlock_state", "ha_rwlock_state", "lock_stat",
     # stick-tables and peers
     "stktable", "stksess", "stkctr", "stktable_data", "peers", "peer", "shared_table", "dcache", "per_bucket",
-    "stk_per_bucket", "dict_entry",
     # proxies, servers, listeners
     "proxy", "proxy_per_tgroup", "server", "srv_per_thread", "srv_per_tgroup", "queue", "listener", "receiver",
     "bind_conf", "be_counters", "fe_counters", "counters_shared", "lbprm",
