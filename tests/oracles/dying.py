@@ -97,7 +97,7 @@ def died(name: str, command: str) -> tuple[Path, str]:
     target = _folder() / f"{name}-{command.replace(' ', '-')}"
     with HAProxy(executable, CONFIG, folder, sysroot=chosen.jail, arguments=arguments, open_files=FILES) as running:
         running.cli(f"expert-mode on; {command}", 1.0)
-        status = running.wait_end()
+        status = running.wait_end(40.0)
     crashed = collect(running, target, status)
     if crashed.core is None:
         pytest.skip("the kernel writes no core here: see /proc/sys/kernel/core_pattern")

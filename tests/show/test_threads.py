@@ -53,7 +53,8 @@ def test_a_core_tells_of_each_thread_what_the_living_process_told(name: str) -> 
 @pytest.mark.parametrize(
     ("name", "command"),
     [("haproxy-2.2", "debug dev panic"), ("haproxy-2.6", "debug dev panic"), ("haproxy-3.0", "debug dev panic"),
-     ("haproxy-3.0", "debug dev loop 6000"), ("haproxy-3.0", "debug dev deadlock 4")],
+     ("haproxy-3.0", "debug dev loop 20000"), ("haproxy-3.0", "debug dev deadlock 4"),
+     ("package-3.2", "debug dev panic"), ("package-3.4", "debug dev panic")],
 )  # fmt: skip
 def test_the_panic_text_in_memory_is_what_went_to_stderr(name: str, command: str) -> None:
     core, log = died(name, command)
@@ -66,7 +67,7 @@ def test_the_panic_text_in_memory_is_what_went_to_stderr(name: str, command: str
         assert re.search(rf"^[* ][> ]Thread {number} ", kept, re.M)
 
 
-@pytest.mark.parametrize("name", ["haproxy-2.6", "haproxy-3.0"])
+@pytest.mark.parametrize("name", ["haproxy-2.6", "haproxy-3.0", "package-3.0", "package-3.2", "package-3.4"])
 def test_a_dump_of_the_core_agrees_with_the_dump_of_the_panic(name: str) -> None:
     core, log = died(name, "debug dev panic")
     printed, dead = rows(log), rows("\n".join(asked(opened(core, name)).lines()))
@@ -78,6 +79,8 @@ def test_a_dump_of_the_core_agrees_with_the_dump_of_the_panic(name: str) -> None
         task = re.search(r"curr_task=(\S+)", printed[number])
         assert task
         assert f"curr_task={task[1]}" in dead[number]
+        # 3.2 and newer keep the last locks of each thread, and print them.
+        assert re.findall(r"lock_hist: .*", printed[number]) == re.findall(r"lock_hist: .*", dead[number])[:1]
 
 
 def test_without_a_panic_each_busy_thread_has_its_stack() -> None:
