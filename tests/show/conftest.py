@@ -18,7 +18,7 @@ from forensics.show.asked import answer_of, open_state
 from forensics.show.output import text_lines
 from forensics.symbols.places import Places
 from samples.lab.builds import runnable
-from samples.lab.living import Living, living
+from samples.lab.living import Living, living, write_core
 
 LAB = Path(__file__).resolve().parents[2] / ".lab"
 
@@ -47,10 +47,10 @@ listen plain
     bind unix@plain
     http-request deny
 """
-#: What the live process is asked, in this order. The last line is answered by one session, so that what it counts of
-#: itself is the same for both.
+#: What the live process is asked. The last line is answered by one session, so that what it counts of itself is the
+#: same for both.
 LAST = "show activity;show info"
-ASKED = ("show libs", "show dev", "debug counters all", "show startup-logs", "show events", "show events buf0", LAST)
+ASKED = ("show libs", "show dev", "debug counters all", "show startup-logs", "show events")
 TRACES = ("trace h1 sink buf0", "trace h1 level developer", "trace h1 verbosity complete", "trace h1 start now")
 REQUEST = (
     b"GET /private/place?token=very-secret HTTP/1.1\r\nhost: www.example.org\r\ncookie: session=abcdef\r\n"
@@ -106,9 +106,24 @@ def take(name: str, folder: Path) -> Taken:
             alive.ask(line)
         for _number in range(5):
             request(alive)
-        time.sleep(0.3)  # until both threads sleep again
-        core = alive.take(folder / "core", ASKED)
-        return Taken(dict(alive.answers), str(core), str(subject.executable))
+        answers = {command: alive.ask(command) for command in ASKED}
+        answers["show events buf0"] = settled(alive, "show events buf0", "")
+        answers[LAST] = settled(alive, LAST, "Jobs:", "CurrStreams:", "CurrConns:")
+        core = write_core(alive.running.pid, folder / "core")
+        return Taken(answers, str(core), str(subject.executable))
+
+
+def settled(alive: Living, command: str, *beginnings: str) -> str:
+    """The answer of a process whose earlier sessions have ended: lines that begin so are twice the same in a row."""
+    before, answer = None, ""
+    for _number in range(20):
+        time.sleep(0.2)
+        answer = alive.ask(command)
+        lines = [line for line in answer.splitlines() if line.startswith(beginnings)]
+        if lines == before:
+            break
+        before = lines
+    return answer
 
 
 def request(alive: Living) -> None:
