@@ -11,6 +11,7 @@ from forensics.haproxy.death_record import PoolDamage, Stall
 from forensics.haproxy.deliberate import issued_commands
 from forensics.haproxy.fault import failed_allocations
 from forensics.haproxy.recursion import Recursion, find_recursion
+from forensics.haproxy.structs import TypedMemory
 from forensics.source import Source
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _stall(stall: Stall, witness: CoreWitness) -> Iterator[Fact]:
         suspects = Source(witness.path, "stacks of threads that were at work")
         yield Fact("watchdog.suspects", tuple(map(str, stall.suspects)), suspects, "assumed")
     if stall.number:
-        yield Fact("threads.stuck", stall.number, Source(witness.path, stall.marked_by))
+        yield Fact("threads.stuck", stall.number, Source(witness.path, stall.marked_by), stall.trust)
 
 
 def _pool(damage: PoolDamage, source: Source) -> Iterator[Fact]:
@@ -76,9 +77,11 @@ def _pool(damage: PoolDamage, source: Source) -> Iterator[Fact]:
 
 def collect_trouble(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """What had gone wrong before: allocations that failed, commands that are made for tests."""
-    failed = failed_allocations(witness.process)
+    space = TypedMemory(witness.process)
+    failed = failed_allocations(space, len(witness.process.core.threads))
     if isinstance(failed, int):
-        yield Fact("memory.failed_allocations", failed, Source(witness.path, "pool_fail of activity[]"))
+        source = Source(witness.path, "pool_fail of activity[]")
+        yield Fact("memory.failed_allocations", failed, source, space.trust)
     issued = issued_commands(witness.process)
     if isinstance(issued, int):
         yield Fact("debug.commands_issued", issued, Source(witness.path, "variable debug_commands_issued"))

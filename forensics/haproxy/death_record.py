@@ -26,6 +26,7 @@ class Stall:
     ``stuck`` is the thread that made no progress; ``number`` counts those that were marked as stuck (0: not known),
     ``marked_by`` says where that was read. ``suspects`` are the numbers of other threads that were busy, and so may
     hold what the stuck one waits for; ``victim`` says that it waits for something that another one has.
+    ``trust`` is that of ``number``, as facts have it.
     """
 
     stuck: Stuck
@@ -33,6 +34,7 @@ class Stall:
     marked_by: str = ""
     victim: bool = False
     suspects: tuple[int, ...] = ()
+    trust: str = "read"
 
 
 @record

@@ -117,18 +117,15 @@ def _segfault(process: Process, stack: ThreadStack, signal: SignalInfo, evidence
 
 def _shortage(process: Process, signal: SignalInfo) -> str:
     """That memory had been short, where a null pointer was used: what an allocation that failed returns."""
-    failed = failed_allocations(process)
+    failed = failed_allocations(TypedMemory(process), len(process.core.threads))
     if signal.address is None or signal.address >= _PAGE or not isinstance(failed, int) or not failed:
         return ""
     return f"; {failed} allocations from pools had failed before, so that memory was short"
 
 
-def failed_allocations(process: Process) -> int | Absence:
+def failed_allocations(space: TypedMemory, threads: int) -> int | Absence:
     """How many allocations from pools failed since the process started: pool_fail of all threads' ``activity``."""
-    found = [
-        one.number("pool_fail")
-        for one in TypedMemory(process).array("activity", "activity", most=len(process.core.threads))
-    ]
+    found = [one.number("pool_fail") for one in space.array("activity", "activity", most=threads)]
     numbers = [one for one in found if isinstance(one, int)]
     return sum(numbers) if numbers else Absence("failed allocations", "the layout of struct activity is not known")
 

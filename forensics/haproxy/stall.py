@@ -34,7 +34,7 @@ def find_stall(
     process: Process, crashed: ThreadStack, stacks: Sequence[ThreadStack], below: Sequence[Frame] = ()
 ) -> Stall:
     """The stall behind the panic of ``crashed``; ``below`` are its frames under the panic."""
-    marked, source = _marked(process, stacks)
+    marked, source, trust = _marked(process, stacks)
     # The thread that panics is as a rule the stuck one; up to 3.0 another one's timer may have ended in it.
     subject = crashed
     if marked and crashed.number not in marked:
@@ -43,23 +43,23 @@ def find_stall(
     suspects: tuple[int, ...] = ()
     if stuck.what in _WAITS:
         suspects = tuple(one.number for one in stacks if one is not subject and _may_hold(one, process))
-    return Stall(stuck, len(marked), source, stuck.what in _WAITS, suspects)
+    return Stall(stuck, len(marked), source, stuck.what in _WAITS, suspects, trust)
 
 
-def _marked(process: Process, stacks: Sequence[ThreadStack]) -> tuple[frozenset[int], str]:
-    """Numbers of the threads that the watchdog had marked as stuck, and where that was read."""
+def _marked(process: Process, stacks: Sequence[ThreadStack]) -> tuple[frozenset[int], str, str]:
+    """Numbers of the threads that the watchdog had marked as stuck, where that was read, and how far to trust it."""
     space = TypedMemory(process)
     for variable, struct in _FLAGS:
         flags = [one.number("flags") for one in space.array(variable, struct, most=len(stacks))]
         if flags and not any(isinstance(one, Absence) for one in flags):
             numbers = frozenset(at for at, one in enumerate(flags, 1) if isinstance(one, int) and one & _STUCK)
             if numbers:
-                return numbers, f"flags of {variable}[]"
+                return numbers, f"flags of {variable}[]", space.trust
     dumped = {
         int(one.groups[2]): one.groups[1] for one in iter_texts(process.core.memory, b": id=0x", _DUMPED, most=4096)
     }
     numbers = frozenset(number for number, mark in dumped.items() if mark == ">")
-    return numbers, "thread dumps in memory" if dumped else ""
+    return numbers, "thread dumps in memory" if dumped else "", "read"
 
 
 def _may_hold(stack: ThreadStack, process: Process) -> bool:
