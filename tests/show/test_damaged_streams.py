@@ -164,7 +164,8 @@ def test_a_number_of_descriptors_that_cannot_be_ends_with_the_memory(sound: Stat
     assert not isinstance(layout, Absence)
     lines, gaps = shown(damaged({settings + layout.fields["maxsock"].offset: 0x7FFFFFFF}), "fd")
     assert len(lines) >= len(shown(sound, "fd")[0])
-    assert any(gap.startswith("fdtab[") for gap in gaps)
+    # It ends with the segment, or with a hundred entries that cannot be ones, whichever comes first behind the table.
+    assert any(gap.startswith(("fdtab[", "fdtab at ")) for gap in gaps), gaps
 
 
 @pytest.mark.parametrize("choose", [lambda first, _second: first, lambda _first, _second: NOWHERE])
