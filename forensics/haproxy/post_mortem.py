@@ -133,8 +133,10 @@ def _read(space: TypedMemory, address: int) -> bytes | Absence:
 
 def _shape(space: TypedMemory, address: int, data: bytes) -> Shape:
     found = space.at("post_mortem", address)
-    if isinstance(found, Struct):
-        return shape_of(found)
+    known = shape_of(found) if isinstance(found, Struct) else None
+    # A layout that is kept for a release may know only some members.
+    if known is not None and {"utsname", "pid", "components"} <= known.offsets.keys():
+        return known
     magic = data.startswith(MAGIC)
     readers = [_Reader(space, data, shape) for shape in iter_shapes(magic)]
     proven = [reader for reader in readers if reader.names_haproxy()]

@@ -11,8 +11,8 @@ from tests.show.conftest import LAST, Taken
 
 pytestmark = [pytest.mark.xdist_group("haproxy")]
 
-#: Averages and states of the moment: they move as the thread goes on, up or down.
-MOMENTARY = {"curr_rq", "cpust_ms_1s", "cpust_ms_15s", "avg_cpu_pct", "avg_loop_us", "accq_ring"}
+#: Averages and states of the moment: they move as the thread goes on, up or down; time stolen by others is anybody's.
+MOMENTARY = {"curr_rq", "cpust_ms_tot", "cpust_ms_1s", "cpust_ms_15s", "avg_cpu_pct", "avg_loop_us", "accq_ring"}
 #: Lines that name the thread that answers and the date at which it did: a core has neither.
 OF_THE_ANSWER = {"thread_id", "date_now", "uptime_now"}
 
