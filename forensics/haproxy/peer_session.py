@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import socket
-
 from forensics.absence import Absence
 from forensics.haproxy.peers import number
+from forensics.haproxy.sockaddr import SocketAddress, read_address
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.record import record
 
@@ -124,28 +123,23 @@ def _transport(connection: Struct) -> str:
 def _address_behind(space: TypedMemory, one: Struct, path: str) -> tuple[str, int]:
     """Address and port that a pointer to a ``struct sockaddr_storage`` leads to; ("", 0) for none."""
     pointer = one.number(path)
-    data = space.memory.read(pointer, 28) if isinstance(pointer, int) and pointer else b""
-    return address_of(data) if isinstance(data, bytes) else ("", 0)
+    return _shown(read_address(space, pointer if isinstance(pointer, int) else 0))
 
 
-def address_of(data: bytes) -> tuple[str, int]:
-    """Address and port of the first bytes of a socket address (Linux); ("unix", 0) for a Unix socket."""
-    family, port = int.from_bytes(data[:2], "little"), int.from_bytes(data[2:4], "big")
-    if family == socket.AF_INET and len(data) >= 8:
-        return socket.inet_ntop(socket.AF_INET, data[4:8]), port
-    if family == socket.AF_INET6 and len(data) >= 24:
-        return socket.inet_ntop(socket.AF_INET6, data[8:24]), port
-    return ("unix", 0) if family == socket.AF_UNIX else ("", 0)
+def _shown(found: SocketAddress | Absence) -> tuple[str, int]:
+    """As the command shows it: of a Unix socket only that it is one."""
+    if isinstance(found, Absence):
+        return "", 0
+    return ("unix", 0) if found.family == "unix" else (found.host, found.port)
 
 
 def peer_address(space: TypedMemory, peer: Struct) -> tuple[str, int]:
     """Where a peer is reached: its server's address and port (3.0), its own ``addr`` before."""
     own = peer.address_of("addr")
     if isinstance(own, int):
-        data = space.memory.read(own, 28)
-        return address_of(data) if isinstance(data, bytes) else ("", 0)
+        return _shown(read_address(space, own))
     server = peer.follow("srv", "server")
-    place = server.address_of("addr") if isinstance(server, Struct) else 0
-    data = space.memory.read(place, 28) if isinstance(place, int) and place else b""
-    found = address_of(data) if isinstance(data, bytes) else ("", 0)
-    return (found[0], number(server, "svc_port")) if isinstance(server, Struct) else found
+    if isinstance(server, Absence):
+        return "", 0
+    place = server.address_of("addr")
+    return _shown(read_address(space, place if isinstance(place, int) else 0))[0], number(server, "svc_port")

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.haproxy.moment import signed
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.record import record
 
@@ -132,7 +133,7 @@ def rate_of(tick: int, current: int, previous: int, period: int, now_ms: int) ->
     """
     if not period:
         return 0
-    remaining = _signed((tick & ~1) + period - now_ms)
+    remaining = signed((tick & ~1) + period - now_ms & 0xFFFFFFFF)
     if remaining < 0:
         remaining += period
         previous, current = (current if remaining >= 0 else 0), 0
@@ -140,9 +141,3 @@ def rate_of(tick: int, current: int, previous: int, period: int, now_ms: int) ->
     if not current and previous <= 1:
         return previous  # low rates would flap otherwise
     return (previous * remaining + current * period) // period
-
-
-def _signed(ticks: int) -> int:
-    """A difference of two ticks, which are 32 bits wide and wrap."""
-    ticks &= 0xFFFFFFFF
-    return ticks - (1 << 32) if ticks >> 31 else ticks

@@ -6,14 +6,15 @@ import time
 from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
+from forensics.haproxy.moment import Moment, read_moment
 from forensics.haproxy.peer_session import PeerSession, peer_address, read_session
 from forensics.haproxy.peers import Peer, PeersSection, SharedTable, number, read_peers
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import Struct
-from forensics.haproxy.ticks import read_now_ms
 from forensics.haproxy.walks import Walk
 from forensics.report.scrub import scrub_text
 from forensics.show.answer import Answer, Question
+from forensics.show.spans import span, until_or_past
 
 #: PEER_SESS_SC_* (peers.c): what a session ended in, or where it is.
 _STATUS = {
@@ -27,7 +28,6 @@ _STATES = {
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 #: Members of struct peer that count, in the order of the command; `coll` since 2.3.
 _COUNTERS = ("confirm", "tx_hbt", "rx_hbt", "no_hbt", "new_conn", "proto_err", "coll")
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def answer(state: State, question: Question) -> Answer | Absence:
@@ -42,10 +42,10 @@ def answer(state: State, question: Question) -> Answer | Absence:
         sections = tuple(one for one in sections if one.id == question.arguments[0])
         if not sections:
             return Absence(f"peers section {question.arguments[0]}", "there is no such section")
-    now = read_now_ms(state.space)
-    writer = _Writer(now if isinstance(now, int) else 0, scrub=question.scrub)
+    now = read_moment(state.space)
+    writer = _Writer(now if isinstance(now, Moment) else Moment(0, 0), scrub=question.scrub)
     broken = tuple(_broken(walk) for walk in walks if walk.broken is not None)
-    clock = () if isinstance(now, int) else (now,)
+    clock = () if isinstance(now, Moment) else (now,)
     return Answer(
         lambda: writer.lines(sections), lambda: [writer.plain(one) for one in sections], lambda: (*broken, *clock)
     )
@@ -58,9 +58,9 @@ def _broken(walk: Walk) -> Absence:
 
 
 class _Writer:
-    """The text of the command, at the date ``now`` (ticks); ``scrub`` hides addresses."""
+    """The text of the command, as it was ``now``; ``scrub`` hides addresses."""
 
-    def __init__(self, now: int, *, scrub: bool) -> None:
+    def __init__(self, now: Moment, *, scrub: bool) -> None:
         self._now = now
         self._scrub = scrub
 
@@ -85,7 +85,7 @@ class _Writer:
         disabled = f"{member}={number(one, member)}" if isinstance(member, str) else "disabled=0"
         return (
             f"{section.address:#x}: [{date}] id={section.id} {disabled} flags={number(one, 'flags'):#x}"
-            f" resync_timeout={self._until(number(one, 'resync_timeout'))}"
+            f" resync_timeout={until_or_past(self._now, number(one, 'resync_timeout'))}"
             f" task_calls={number(task, 'calls') if isinstance(task, Struct) else 0}"
         )
 
@@ -114,7 +114,7 @@ class _Writer:
             if one.has(member)
         )
         handshake = number(one, "last_hdshk")
-        since = human_time(_signed(self._now - handshake)) if handshake else "<NEVER>"
+        since = span(-self._now.left(handshake)) if handshake else "<NEVER>"
         return (
             f"  {peer.address:#x}: id={peer.id}({'local' if peer.local else 'remote'},"
             f"{'active' if number(one, 'appctx') else 'inactive'}) addr={self._address(host)}:{port}{states}"
@@ -123,9 +123,9 @@ class _Writer:
         )
 
     def _timers(self, one: Struct) -> str:
-        shown = f" reconnect={self._until(number(one, 'reconnect'))}"
+        shown = f" reconnect={until_or_past(self._now, number(one, 'reconnect'))}"
         if one.has("last_hdshk"):
-            shown += f" heartbeat={self._until(number(one, 'heartbeat'))}"
+            shown += f" heartbeat={until_or_past(self._now, number(one, 'heartbeat'))}"
         return shown + "".join(f" {name}={number(one, name)}" for name in _COUNTERS if one.has(name))
 
     def _session(self, one: Struct, session: PeerSession | Absence) -> Iterator[str]:
@@ -147,19 +147,12 @@ class _Writer:
     def _address(self, host: str) -> str:
         return scrub_text(host) if self._scrub else host
 
-    def _until(self, tick: int) -> str:
-        """A tick as the command shows it: how long until then."""
-        if not tick:
-            return "<NEVER>"
-        left = _signed(tick - self._now)
-        return "<PAST>" if left <= 0 else human_time(left)
-
     def plain(self, section: PeersSection) -> dict[str, object]:
         """A section for JSON."""
         return {
             "name": section.id, "address": section.address, "source": f"{section.file}:{section.line}",
             "flags": f"{number(section.struct, 'flags'):#x}",
-            "resync_timeout": self._until(number(section.struct, "resync_timeout")),
+            "resync_timeout": until_or_past(self._now, number(section.struct, "resync_timeout")),
             "peers": [self._plain_peer(one) for one in section.peers],
         }  # fmt: skip
 
@@ -171,7 +164,8 @@ class _Writer:
             "host": self._address(host), "port": port, "flags": f"{number(one, 'flags'):#x}",
             "status": _STATUS.get(number(one, "statuscode"), "NONE"),
             "app_state": _state_name(one, "appstate"), "learn_state": _state_name(one, "learnstate"),
-            "reconnect": self._until(number(one, "reconnect")), "heartbeat": self._until(number(one, "heartbeat")),
+            "reconnect": until_or_past(self._now, number(one, "reconnect")),
+            "heartbeat": until_or_past(self._now, number(one, "heartbeat")),
             "counters": {name: number(one, name) for name in _COUNTERS if one.has(name)},
             "tables": [{"name": table.table, "address": table.address} | table.numbers for table in peer.tables],
         }  # fmt: skip
@@ -205,23 +199,3 @@ def _shared(shared: SharedTable) -> Iterator[str]:
     members = ("update", "localupdate", "commitupdate", "refcnt", "syncing")
     table = "".join(f" {name}={shared.table_numbers[name]}" for name in members if name in shared.table_numbers)
     yield f"              table:{shared.table_address:#x} id={shared.table}{table}"
-
-
-def human_time(milliseconds: int) -> str:
-    """A duration in two numbers at most: ``1d2h``, ``59m59s``, ``0s``; ``?`` for what is negative (tools.c)."""
-    if milliseconds < 0:
-        return "?"
-    seconds, shown, left = milliseconds // 1000, "", 2
-    for unit, letter in _UNITS:
-        count = seconds // unit
-        seconds %= unit
-        if count and left:
-            shown += f"{count}{letter}"
-            left -= 1
-    return shown or "0s"
-
-
-def _signed(ticks: int) -> int:
-    """A difference of two ticks, which are 32 bits wide and wrap."""
-    ticks &= 0xFFFFFFFF
-    return ticks - (1 << 32) if ticks >> 31 else ticks

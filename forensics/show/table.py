@@ -7,10 +7,10 @@ from itertools import islice
 from typing import TypeVar
 
 from forensics.absence import Absence
+from forensics.haproxy.moment import Moment, read_moment
 from forensics.haproxy.state import State
 from forensics.haproxy.stick_entry import Entries, Entry
 from forensics.haproxy.stick_table import StickTable, read_tables
-from forensics.haproxy.ticks import read_now_ms
 from forensics.haproxy.walks import Walk
 from forensics.show.answer import Answer, Question
 
@@ -35,13 +35,13 @@ def answer(state: State, question: Question) -> Answer | Absence:
     if table is None:
         known = ", ".join(one.id for one in tables[:20]) or "none"
         return Absence(f"table {question.arguments[0]}", "there is no such table", f"there are: {known}")
-    now_ms = read_now_ms(state.space)
-    entries = Entries(state.space, table, now_ms if isinstance(now_ms, int) else 0)
-    return _entries_answer(table, entries, question, now_ms, walk)
+    now = read_moment(state.space)
+    entries = Entries(state.space, table, now.ms if isinstance(now, Moment) else 0)
+    return _entries_answer(table, entries, question, now, walk)
 
 
 def _entries_answer(
-    table: StickTable, entries: Entries, question: Question, now_ms: int | Absence, walk: Walk
+    table: StickTable, entries: Entries, question: Question, now: Moment | Absence, walk: Walk
 ) -> Answer | Absence:
     if entries.missing is not None:
         return entries.missing
@@ -61,7 +61,7 @@ def _entries_answer(
             yield entry_line(entry, scrub=question.scrub)
 
     def gaps() -> tuple[Absence, ...]:
-        clock = () if isinstance(now_ms, int) else (now_ms,)
+        clock = () if isinstance(now, Moment) else (now,)
         return (*_broken_list(walk), *clock, *_broken_tree(table, entries, question), *unread[:1])
 
     return Answer(
