@@ -104,7 +104,7 @@ def _lock_facts(witness: CoreWitness, state: State, found: Locks) -> Iterator[Fa
         return
     wait = next((one for one in lock.waits if one.lwp == witness.crashed.lwp), lock.waits[0])
     how = wait.spin.how if isinstance(wait.spin, Spin) else ""
-    where = Source(witness.path, f"{how}, in the loop that waits", thread=wait.lwp, frame=wait.frame)
+    where = Source(witness.path, how, thread=wait.lwp, frame=wait.frame)
     yield Fact("lock.address", lock.address, where, "derived")
     memory = Source(witness.path, "word of the lock", address=lock.address, thread=wait.lwp)
     if isinstance(lock.word, LockWord):
@@ -129,7 +129,7 @@ def _chosen(witness: CoreWitness, found: Locks) -> Lock | Absence:
 
 def _tell_locks(witness: CoreWitness, found: Locks) -> None:
     rows = [_lock_row(lock) for lock in found.locks[:_MOST]]
-    if rows or found.cycles or found.isolation.isolating:
+    if rows or found.unknown or found.cycles or found.isolation.isolating:
         witness.told["locks"] = {
             "locks": rows,
             "unknown": [wait.words for wait in found.unknown[:_MOST]],
