@@ -59,11 +59,12 @@ def _tell_threads(witness: CoreWitness, threads: list[Thread], tasks: dict[int, 
     witness.told["threads"] = rows[:_MOST]
     queued = [thread.value("rq_total", "rqueue_size") for thread in threads]
     made = [thread.value("nb_tasks") for thread in threads]
-    counts = {"queued": sum(one for one in queued if isinstance(one, int))}
+    counts: dict[str, object] = {"queued": sum(one for one in queued if isinstance(one, int))}
     if any(isinstance(one, int) for one in made):
         # Each thread counts what it made less what it freed, so one alone may be negative.
         counts["allocated"] = sum(one for one in made if isinstance(one, int)) & 0xFFFFFFFF
-    witness.told["tasks"] = counts
+    # `assumed`: members lie where the release has them, and not as the build's own debug symbols say.
+    witness.told["tasks"] = counts | {"layout": witness.state.space.trust}
 
 
 def _row(thread: Thread, task: Task | None) -> dict[str, object]:
@@ -103,7 +104,7 @@ def _lock_facts(witness: CoreWitness, state: State, found: Locks) -> Iterator[Fa
         return
     wait = next((one for one in lock.waits if one.lwp == witness.crashed.lwp), lock.waits[0])
     how = wait.spin.how if isinstance(wait.spin, Spin) else ""
-    where = Source(witness.path, f"{how}, in the loop that waits", thread=wait.lwp, frame=wait.frame)
+    where = Source(witness.path, how, thread=wait.lwp, frame=wait.frame)
     yield Fact("lock.address", lock.address, where, "derived")
     memory = Source(witness.path, "word of the lock", address=lock.address, thread=wait.lwp)
     if isinstance(lock.word, LockWord):
@@ -128,7 +129,7 @@ def _chosen(witness: CoreWitness, found: Locks) -> Lock | Absence:
 
 def _tell_locks(witness: CoreWitness, found: Locks) -> None:
     rows = [_lock_row(lock) for lock in found.locks[:_MOST]]
-    if rows or found.cycles or found.isolation.isolating:
+    if rows or found.unknown or found.cycles or found.isolation.isolating:
         witness.told["locks"] = {
             "locks": rows,
             "unknown": [wait.words for wait in found.unknown[:_MOST]],

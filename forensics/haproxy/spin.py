@@ -14,6 +14,8 @@ from itertools import chain
 
 from forensics.absence import Absence
 from forensics.elf.constants import EM_AARCH64, EM_X86_64
+from forensics.haproxy.plock import lock_word
+from forensics.haproxy.thread_ids import MOST_THREADS
 from forensics.record import record
 from forensics.unwind.backtrace import Process
 
@@ -30,6 +32,8 @@ _READER, _WRITER = 0xFFFFFFFC00000000, 0xFFFFFFFF00000000
 #: DWARF numbers of x86-64's registers in the order of their encoding (System V ABI, figure 3.36).
 _X86 = (0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15)
 
+#: Bits of low-overhead locks are no larger.
+_LORW = 3
 #: Masks of pl_wait_unlock_long() on 64 bits, and what the thread wants (plock.h: pl_take_r, pl_take_s and pl_take_w).
 MASKS = {
     0xFFFFFFFC00000000: "read",
@@ -69,6 +73,31 @@ def find_spin(process: Process, pc: int, registers: Mapping[int, int]) -> Spin |
     elif process.core.machine == EM_AARCH64:
         candidates = _loads_arm(code, registers)
     return next((one for one in candidates if one.mask in MASKS and _is_held(process, one)), missing)
+
+
+def guess_spin(process: Process, registers: Mapping[int, int]) -> Spin | Absence:
+    """The lock of a thread that is known to wait, where its code is not at hand: the one register that fits.
+
+    The loop keeps the lock's address and the mask in registers. Only one address must lead to a word that looks like a
+    lock's and has bits of the mask.
+    """
+    masks = [value for value in registers.values() if value in MASKS and value > _LORW]
+    architecture, found = process.architecture, dict[int, Spin]()
+    for number, address in registers.items():
+        word = process.core.memory.word(address) if address and not address & 7 else 0
+        mask = next((one for one in masks if isinstance(word, int) and word & one), 0)
+        if mask and number not in (architecture.pc, architecture.sp) and isinstance(word, int) and _looks_locked(word):
+            name = architecture.names.get(number, str(number))
+            found.setdefault(address, Spin(address, mask, f"register {name}, which leads to the word of a lock"))
+    if len(found) == 1:
+        return next(iter(found.values()))
+    return Absence("lock", f"{len(found)} registers may hold its address", "the executable, with `--exe`")
+
+
+def _looks_locked(word: int) -> bool:
+    """Whether a word can be that of a lock: its counts are no larger than threads are many; pointers have others."""
+    decoded = lock_word(word)
+    return not word & 3 and decoded.writers <= MOST_THREADS and 0 < decoded.readers <= MOST_THREADS
 
 
 def _is_held(process: Process, spin: Spin) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.spin import Spin, find_spin
+from forensics.haproxy.spin import Spin, find_spin, guess_spin
 from forensics.haproxy.state import State
 from forensics.names import plain_name
 from forensics.record import record
@@ -60,6 +60,7 @@ def iter_waits(state: State) -> Iterator[Wait]:
         for place, frame in enumerate(frames[:_INNERMOST]):
             found = find_spin(state.process, frame.pc, _registers(frames, place))
             if isinstance(found, Spin) or _waits_by_name(frame):
+                found = found or guess_spin(state.process, _registers(frames, place))
                 if isinstance(found, Absence) and asked < _MOST_ASKED:
                     asked += 1
                     found = _by_argument(state, stack, frames[place : place + _INNERMOST])

@@ -8,7 +8,7 @@ import pytest
 
 from forensics.absence import Absence
 from forensics.elf.constants import EM_AARCH64, EM_X86_64
-from forensics.haproxy.spin import Spin, find_spin
+from forensics.haproxy.spin import Spin, find_spin, guess_spin
 from forensics.memory.process import Memory
 from forensics.unwind.architecture import AARCH64, X86_64
 from forensics.unwind.backtrace import Process
@@ -113,3 +113,18 @@ def test_what_is_no_wait_for_a_lock_is_not_taken_for_one(word: int, registers: d
 
 def test_code_that_is_not_there_is_an_absence() -> None:
     assert isinstance(found(Waiting(b""), -0x2000, {RDI: LOCK}), Absence)
+
+
+def test_without_code_the_one_register_that_leads_to_a_lock_is_taken() -> None:
+    process = cast("Process", Waiting(b""))
+    # As they were in the sharding sample: the address twice, the mask twice, counters.
+    registers = {RDI: LOCK, R13: LOCK, RSI: SEEK, R12: SEEK, 3: 0x18C93, 1: 0x10C93}
+    spin = guess_spin(process, registers)
+    assert isinstance(spin, Spin)
+    assert (spin.address, spin.mask, spin.how) == (LOCK, SEEK, "register rdi, which leads to the word of a lock")
+    # Two that fit, none that fits, no mask: nothing is said.
+    other = Waiting(b"")
+    other.core.memory = memory_of({LOCK: HELD, LOCK + 64: HELD, LOCK + 128: 0x7F5A30443770})
+    assert isinstance(guess_spin(cast("Process", other), {RDI: LOCK, R13: LOCK + 64, RSI: SEEK}), Absence)
+    assert isinstance(guess_spin(cast("Process", other), {RDI: LOCK + 128, RSI: SEEK}), Absence)
+    assert isinstance(guess_spin(cast("Process", other), {RDI: LOCK}), Absence)
