@@ -12,7 +12,7 @@ from forensics.haproxy.walks import Walk, iter_chain, iter_list
 from forensics.record import record
 
 #: Streams, and stick-tables, that are counted.
-_MOST = 1_000_000
+_MOST = 50_000
 #: Live objects beyond those of the known owners before that is told: threads may have died between two counts.
 _SLACK = 16
 
@@ -113,7 +113,10 @@ def count_streams(space: TypedMemory) -> int | Absence:
     if not heads:
         return Absence("streams", "this build's layout does not tell where their lists are")
     walk = Walk()
-    return sum(1 for head in heads for _each in iter_list(space.memory, head, walk, _MOST))
+    found = sum(1 for head in heads for _each in iter_list(space.memory, head, walk, _MOST))
+    if walk.cut or walk.broken is not None:
+        return Absence("streams", walk.broken.reason if walk.broken else f"there are more than {_MOST}")
+    return found
 
 
 def stream_lists(space: TypedMemory) -> list[int]:

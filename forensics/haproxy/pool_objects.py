@@ -17,6 +17,8 @@ from forensics.record import record
 
 #: Objects of one list that are visited: a thread's caches hold 512 KiB unless tune.memory.hot-size says more.
 MOST = 200_000
+#: Objects beyond the count that one more look at a list may find.
+_SURPLUS = 1024
 #: struct pool_cache_item: two lists, the same in all releases. What lies behind is filled by `-dMintegrity`.
 ITEM = 32
 #: POOL_BUSY: a thread was taking from or giving to this list (2.5+).
@@ -84,7 +86,8 @@ def damages(pools: Pools, pool: Pool, most: int = MOST) -> Iterator[Damage]:
 def _cache_damage(memory: Memory, pools: Pools, pool: Pool, cache: Cache, most: int) -> Iterator[Damage]:
     walk = Walk()
     filled = bool((pools.debugging or 0) & INTEGRITY)
-    for address in iter_cached(memory, cache, walk, most):
+    # A list that is much longer than its count is a ring that damage made: it need not be walked to its bound.
+    for address in iter_cached(memory, cache, walk, min(most, cache.count + _SURPLUS)):
         offset = overwritten(memory, address, pool.size) if filled else -1
         if offset >= 0:
             reason = f"the fill pattern of the free object at {address:#x} is overwritten at offset {offset}"
@@ -94,8 +97,9 @@ def _cache_damage(memory: Memory, pools: Pools, pool: Pool, cache: Cache, most: 
             filled = False  # the first one tells
     if walk.broken is not None:
         yield _broken_link(pool, cache, walk.broken)
-    elif not walk.cut and walk.visited != cache.count:
-        reason = f"it counts {cache.count} objects, but its list has {walk.visited}"
+    elif walk.visited != cache.count and (not walk.cut or walk.visited > cache.count):
+        more = " or more" if walk.cut else ""
+        reason = f"it counts {cache.count} objects, but its list has {walk.visited}{more}"
         yield Damage(pool, cache.thread, 0, cache.head, reason)
 
 
