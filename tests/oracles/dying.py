@@ -85,7 +85,8 @@ def lived(name: str, *commands: str) -> tuple[Path, dict[str, str]]:
     with living(subject(name), CONFIG, f"lived-{name}") as process:
         time.sleep(0.2)  # until its first check is over
         process.take(core, commands)
-        return core, process.answers
+    shutil.rmtree(process.running.folder, ignore_errors=True)
+    return core, process.answers
 
 
 @cache
@@ -121,6 +122,7 @@ def stuck(name: str) -> Path:
         _request(running.folder / "web", b"GET / HTTP/1.0\r\n\r\n", 0.3)
         core = write_core(running.pid, _folder() / f"{name}-stuck")
         running.process.kill()
+    shutil.rmtree(running.folder, ignore_errors=True)
     return core
 
 
@@ -142,6 +144,7 @@ def isolating(name: str) -> Path:
         core = write_core(running.pid, _folder() / f"{name}-isolating")
         for one in asking:
             one.join()
+    shutil.rmtree(running.folder, ignore_errors=True)
     return core
 
 
