@@ -36,7 +36,7 @@ FREED_STREAM = (
 
 def need(name: str) -> None:
     """Skip where the build or gdb is not there."""
-    if not (LAB / "builds" / name / "haproxy").is_file() or not shutil.which("gdb"):
+    if not runnable(LAB, name).executable.is_file() or not shutil.which("gdb"):
         pytest.skip(f"the lab's {name} or gdb is missing")
 
 
