@@ -106,6 +106,7 @@ def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
     thread = witness.crashed if witness and witness.crashed.crashed else None
     kind = _text(crash, "crash.kind") or "unknown"
     own = death.explanation if death and death.kind == kind else ""
+    function = _text(crash, "crash.function") or (culprit.function if culprit else _first_named(crash))
     return document.CrashSummary(
         kind=kind,
         signal=_text(crash, "crash.signal"),
@@ -113,10 +114,23 @@ def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
         address=_number(crash, "crash.address"),
         condition=_text(crash, "crash.condition"),
         source=f"{file}:{line}" if file and line else file,
-        function=culprit.function if culprit else _first_named(crash),
+        function=function,
         thread=document.ThreadRef(thread.lwp, thread.number) if thread else None,
         explanation=_text(crash, "crash.explanation") or own,
+        assertion=_dated_assertion(crash, function),
     )
+
+
+def _dated_assertion(crash: Crash, function: str) -> document.DatedAssertion | None:
+    """What the releases tell beyond the inputs: the releases without a version, the function without a name."""
+    named, dated = crash.get("assertion.function"), crash.get("assertion.releases")
+    inside = str(named.value) if isinstance(named, Fact) and not function else ""
+    undated = isinstance(crash.get("process.version"), Absence)
+    releases = dated.value if undated and isinstance(dated, Fact) and isinstance(dated.value, tuple) else ()
+    telling = dated if isinstance(dated, Fact) and releases else named
+    if isinstance(telling, Absence) or not (inside or releases):
+        return None
+    return document.DatedAssertion(inside, releases, telling.trust, telling.source.what)
 
 
 def _culprit(witness: CoreWitness | None) -> Frame | None:

@@ -56,6 +56,28 @@ CATALOGUE: tuple[FactKind, ...] = (
         "line of the assertion or of the faulting code",
         f"{_LOG}, or {_SYMBOLS}",
     ),
+    FactKind(
+        "crash.function",
+        "function that stopped",
+        "str",
+        "function of the code that stopped, where a kernel line and the executable tell it; the innermost inlined one",
+        f"{_CORE}, or the executable with the kernel's line",
+    ),
+    FactKind(
+        "assertion.function",
+        "function of the failed check",
+        "str",
+        "function in which HAProxy's releases have the assertion that failed, by its file, line and condition",
+        _LOG,
+    ),
+    FactKind(
+        "assertion.releases",
+        "releases with this check at this line",
+        "list",
+        "ranges of releases that have the assertion that failed at its line, each in one branch; one that ends in `.*` "
+        "goes on to the last release known. `affects` is judged by them where no input names the version",
+        _LOG,
+    ),
     FactKind("crash.explanation", "text below the failed check", "str", "text printed below the assertion", _LOG),
     FactKind(
         "stack",
