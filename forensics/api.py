@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.assemble import assemble
 from forensics.elf.core import read_core
-from forensics.errors import EmptyInput, ForeignCore, InputError
+from forensics.errors import EmptyInput, ForeignCore, ForensicsError, InputError
 from forensics.evidence.collect import Bound, collect
 from forensics.evidence.collectors import COLLECTORS
 from forensics.evidence.core_witness import CoreWitness, examine
@@ -26,6 +26,9 @@ from forensics.symbols.memo import cache_directory
 from forensics.unwind import opened
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
+
+if TYPE_CHECKING:
+    from forensics.logs import LogEvidence
 
 
 @record
@@ -104,7 +107,8 @@ def _witnesses(
                 gaps += witness.process.core.gaps
                 bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
             elif one.kind in ("log", "journal"):
-                bound.append((f"log {one.path}", partial(_collect_text, one.path)))
+                places = _places(taken, options.places) if not _has_core(taken) else Places()
+                bound.append((f"log {one.path}", partial(_collect_text, one.path, places)))
         except InputError as error:
             if not several or one.kind != "core":
                 raise
@@ -152,13 +156,37 @@ def _refuse_foreign(process: Process) -> None:
         )
 
 
-def _collect_text(path: str) -> Iterator[Fact | Absence]:
+def _has_core(taken: list[Taken]) -> bool:
+    return any(one.kind == "core" for one in taken)
+
+
+def _collect_text(path: str, places: Places) -> Iterator[Fact | Absence]:
     from forensics.evidence.from_log import collect_log
     from forensics.logs import parse_stream
 
     with text_stream(path) as stream:
         evidence = parse_stream(stream)
+    if places.executable:
+        evidence = yield from _with_executable(evidence, path, places)
     yield from collect_log(evidence, path)
+
+
+def _with_executable(log: LogEvidence, path: str, places: Places) -> Generator[Fact | Absence, None, LogEvidence]:
+    """What the executable tells of the log's addresses; returns the log with the names that it gives."""
+    from forensics.builds import modules_of
+    from forensics.evidence.from_executable import collect_fault, named_by, wants_executable
+
+    if not wants_executable(log):
+        return log
+    try:
+        symbols = next(modules_of(places.executable, places))
+        yield from collect_fault(log, path, symbols)
+        named = yield from named_by(log, path, symbols)
+        symbols.save()
+    except ForensicsError as error:
+        yield Absence(f"executable {places.executable}", error.message, error.hint)
+        return log
+    return named
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from forensics.haproxy.counters import Counter, Counters
 from forensics.haproxy.release import Release
 from forensics.intake import Taken
 from forensics.matching.verdict import Verdict
+from forensics.names import UNNAMED
 from forensics.report import document
 from forensics.report.words import plural
 from forensics.unwind.backtrace import Process
@@ -35,7 +36,7 @@ def assemble(
     """The report of one incident."""
     stacks = witness.stacks if witness else ()
     build_id = _build_id(witness)
-    threads = tuple(document.Thread.of(stack) for stack in stacks)
+    threads = tuple(document.Thread.of(stack) for stack in stacks) or _traced_thread(crash)
     report = document.Report(
         tool=document.Tool(__version__, __version__, known_until()),
         inputs=tuple(_input(one, witness) for one in taken),
@@ -148,6 +149,29 @@ def _first_named(crash: Crash) -> str:
     if isinstance(fact, Absence) or not isinstance(fact.value, tuple) or not fact.value:
         return ""
     return "" if fact.value[0] == "?" else fact.value[0].strip("[]")
+
+
+def _traced_thread(crash: Crash) -> tuple[document.Thread, ...]:
+    """The call trace of a log, where the executable named it."""
+    fact = crash.get("stack.places")
+    if isinstance(fact, Absence) or not isinstance(fact.value, tuple):
+        return ()
+    frames = tuple(_traced_frame(index, place) for index, place in enumerate(fact.value))
+    return (document.Thread(crashed=True, frames=frames),)
+
+
+def _traced_frame(index: int, place: str) -> document.StackFrame:
+    """A frame of ``function at file:line``, an inlined one in brackets."""
+    name, _, where = place.partition(" at ")
+    file, _, line = where.rpartition(":")
+    return document.StackFrame(
+        index=index,
+        function="" if name == UNNAMED else name.strip("[]"),
+        file=file,
+        line=int(line) if line.isdigit() else None,
+        inlined=name.startswith("["),
+        status="no_symbol" if name == UNNAMED else "symbolicated",
+    )
 
 
 def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:

@@ -96,6 +96,14 @@ CATALOGUE: tuple[FactKind, ...] = (
         f"{_CORE}, or {_LOG}",
     ),
     FactKind(
+        "stack.places",
+        "call trace by the executable",
+        "list",
+        "frames of a log's call trace as the executable names them, innermost first: `function at file:line`, "
+        "inlined ones in brackets",
+        f"the executable, beside {_LOG}",
+    ),
+    FactKind(
         "threads.functions",
         "functions of the other threads",
         "list",

@@ -44,8 +44,8 @@ from forensics.versions import Version
 #: Facts that many crashes share: they rule a signature out, or complete it, and never suggest it.
 CIRCUMSTANCES = frozenset(
     "process.version process.threads crash.kind crash.signal crash.address crash.source_file crash.source_line "
-    "assertion.function assertion.releases threads.stuck peers.in_use stktable.sharded signal.sender signal.user watchdog.thread watchdog.victim "
-    "watchdog.suspects memory.failed_allocations debug.commands_issued "
+    "assertion.function assertion.releases threads.stuck peers.in_use stktable.sharded signal.sender signal.user "
+    "watchdog.thread watchdog.victim watchdog.suspects memory.failed_allocations debug.commands_issued "
     "config.stick_tables config.threads config.thread_groups config.processes config.maxconn config.proxies "
     "config.peers config.remote_peers config.tables_with_peers config.tables_in_use config.lua config.master_worker "
     "config.set_dumpable config.tune config.global".split()

@@ -123,7 +123,7 @@ def title(report: Report) -> str:
 def where(report: Report) -> str:
     """Function and place of the crash, as far as they are known."""
     crash, frame = report.crash, culprit_frame(report.crashed_thread)
-    function = crash.function or (frame.name if frame else "")
+    function = crash.function or (frame.name if frame and frame.name != UNNAMED else "")
     place = crash.source or (frame_place(frame) if frame and frame.file else "")
     return ", ".join(part for part in (function, place) if part)
 
