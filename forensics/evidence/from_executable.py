@@ -20,11 +20,19 @@ from forensics.logs.fatal import is_haproxy
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record, replace
 from forensics.source import Source
+from forensics.symbols.machine_code import machine_code
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.site import CodeSite
 
 #: Memory is mapped in pages of this size (bytes) where kernels print such lines (x86).
 _PAGE = 4096
+
+#: Functions that end the process after they printed what they found: a report of a pool, of an endless loop.
+_ENDING = {
+    "pool_check_pattern": "pool_corruption",
+    "pool_inspect_item": "pool_corruption",
+    "stream_dump_and_crash": "spinning",
+}
 
 _REMEDY = "the executable that ran, with `--exe`"
 
@@ -48,11 +56,19 @@ def locate_fault(fault: KernelFault, image: ElfImage) -> Located | Absence:
     found = _by_offset(fault, image) if fault.module_offset is not None else _by_mapping(fault, image)
     if isinstance(found, Absence):
         return found
+    if "invalid opcode" in (fault.trap or "") and not _is_trap(image, found):
+        return _another(image, "it has no illegal instruction at that place")
     if not fault.code or fault.code_ip is None:
         return Located(found, False)
     if image.read(found - fault.code_ip, len(fault.code)) != fault.code:
         return _another(image, "its code at that place is not what the kernel printed")
     return Located(found, True)
+
+
+def _is_trap(image: ElfImage, address: int) -> bool:
+    """Whether the instruction there is one that every processor refuses, as BUG_ON's is since 2.8."""
+    machine, code = machine_code(image.header.machine), image.read(address, 8)
+    return machine is not None and isinstance(code, bytes) and machine.is_trap(code)
 
 
 def _another(image: ElfImage, why: str) -> Absence:
@@ -94,12 +110,17 @@ def collect_fault(log: LogEvidence, path: str, symbols: ModuleSymbols) -> Iterat
     if isinstance(located, Absence):
         yield located
         return
+    if not located.proven:
+        what = "the kernel printed no code to compare it with: only the size of the mapping fits"
+        if fault.module_offset is not None:
+            what = "the kernel printed no code to compare it with: only the place fits"
+        yield Absence(f"certainty that {image.path} is the executable that ran", what)
     same = "the same code bytes" if located.proven else "its code is not compared"
     source = Source(path, f"kernel line, by {image.path} ({same})", address=fault.ip, line=fault.line)
     trust = "derived" if located.proven else "assumed"
     site = symbols.site(located.address)
     yield from _check(symbols, site, located, source, trust)
-    yield from _place(site, source, trust)
+    yield from _place(site, source, trust, symbols.hint(located.address))
     yield from _version(symbols, source, trust)
 
 
@@ -120,14 +141,17 @@ def _check(
         yield Fact("crash.source_line", bug.line_number, source, trust)
 
 
-def _place(site: CodeSite, source: Source, trust: str) -> Iterator[Fact | Absence]:
+def _place(site: CodeSite, source: Source, trust: str, hint: str) -> Iterator[Fact | Absence]:
     """The functions at the address, and the line of the innermost one that is not dying itself."""
     calls = [call for call in site.calls if not is_dying(call.function)]
     named = [plain_name(call.function) for call in calls if call.function] or [plain_name(site.symbol)]
     if not named[0]:
-        what = "no name and no line is known for this address: the executable is stripped"
+        what = f"this code has no name, as the executable is stripped{f'; {hint}' if hint else ''}"
         yield Absence("crash.function", f"{source.describe()}: {what}", "its debug symbols, with `--debug-dir`")
         return
+    ending = next((_ENDING[name] for name in named if name in _ENDING), "")
+    if ending:
+        yield Fact("crash.kind", ending, replace(source, what=f"{source.what}: {named[0]}()"), trust)
     yield Fact("crash.function", named[0], source, trust)
     entries = (*(f"[{name}]" for name in named[:-1]), named[-1])
     yield Fact("stack", entries, source, trust)
