@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from forensics.diagnosis.releases import branch_releases, known_until
 from forensics.history.assertions import condition_hashes
 
 DATA = Path(__file__).resolve().parent.parent / "forensics" / "history" / "data"
@@ -41,7 +43,14 @@ def head(source: dict[str, Any]) -> dict[str, Any]:
     """The first line: where the data comes from, and the releases in order."""
     tags = [tag.removeprefix("v") for tag in source["tags"]]
     branches = {branch: tags[first : last + 1] for branch, (first, last) in source["branches"].items()}
-    return {"source": ORIGIN, "schema": source["schema"], "until": tags[-1], "branches": branches}
+    over = [branch for branch in branches if ended(branch)]
+    return {"source": ORIGIN, "schema": source["schema"], "until": tags[-1], "ended": over, "branches": branches}
+
+
+def ended(branch: str) -> bool:
+    """Whether a branch had no release for a year before the release table ends: no later one is to be expected."""
+    known = branch_releases(branch)
+    return bool(known) and (date.fromisoformat(known_until()) - date.fromisoformat(known[-1].date)).days > 365
 
 
 def row(each: dict[str, Any]) -> list[Any]:

@@ -41,9 +41,9 @@ class Assertion:
     """One assertion of one function, and the releases that have it at the line that was asked for.
 
     ``kind`` is BUG_ON, ABORT_NOW and so on. ``releases`` are ranges as :meth:`VersionRange.parse` reads them, each in
-    one branch; one that ends in ``.*`` goes on to the last release known. ``line`` is where the statement begins. With
-    ``moved`` nothing like it stands at the line that was asked for: it was found by its condition, and
-    ``releases`` are those that have it at any line (``line`` is 0).
+    one branch; one that ends in ``.*`` goes on to the last release known, in a branch that may get more of them.
+    ``line`` is where the statement begins. With ``moved`` nothing like it stands at the line that was asked for: it was
+    found by its condition, and ``releases`` are those that have it at any line (``line`` is 0).
     """
 
     file: str
@@ -108,6 +108,11 @@ def lines_in(version: Version, file: str, condition: str) -> tuple[int, ...]:
 def is_known(version: Version) -> bool:
     """Whether the catalogue has this release."""
     return version in _branch(version.branch)
+
+
+def is_complete(version: Version) -> bool:
+    """Whether the catalogue has this release, or all releases that its branch will ever have."""
+    return is_known(version) or version.branch in _head()["ended"]
 
 
 def releases_in(text: str) -> tuple[Version, ...]:
@@ -271,6 +276,6 @@ def _ranges(tags: set[int]) -> tuple[str, ...]:
 
 
 def _range(branch: str, names: list[str], first: int, last: int) -> str:
-    if last == len(names) - 1:
+    if last == len(names) - 1 and branch not in _head()["ended"]:
         return f"{names[first]}..{branch}.*"
     return names[first] if first == last else f"{names[first]}..{names[last]}"

@@ -23,13 +23,13 @@ def all_affected(releases: Sequence[str], affects: Iterable[str]) -> bool | None
 
     ``releases`` are ranges. The end of one that goes on to the last release known, ``X.Y.*``, counts as a release of
     its own, since later ones may have the line, too. In the same way a range of ``affects`` that goes on beyond
-    what is known is never ruled out.
+    what is known is never ruled out, unless its branch has ended.
     """
     affected = [each for each in map(VersionRange.parse, affects) if isinstance(each, VersionRange)]
     inside = {any(version in each for each in affected) for version in _possible(tuple(releases))}
     if inside == {True}:
         return True
-    return False if inside == {False} and all(map(_is_known, affected)) else None
+    return False if inside == {False} and all(map(_is_complete, affected)) else None
 
 
 @cache
@@ -46,8 +46,8 @@ def _possible(releases: tuple[str, ...]) -> tuple[Version, ...]:
     return tuple(found)
 
 
-def _is_known(affected: VersionRange) -> bool:
-    """Whether the catalogue has the last release of a range."""
-    from forensics.history.assertions import is_known
+def _is_complete(affected: VersionRange) -> bool:
+    """Whether the catalogue has all releases of a range."""
+    from forensics.history.assertions import is_complete
 
-    return is_known(affected.last)
+    return is_complete(affected.last)

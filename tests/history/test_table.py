@@ -44,6 +44,7 @@ def test_the_first_line_says_where_it_comes_from_and_has_the_releases(
     assert head == {
         "schema": 1,
         "until": "3.0-dev0",
+        "ended": ["2.9"],
         "branches": {"2.9": ["2.9-dev0", "2.9.0", "2.9.1"], "3.0": ["3.0-dev0"]},
     }
 

@@ -34,6 +34,9 @@ def crash(*releases: str, trust: str = "derived", version: str = "") -> Crash:
         (("3.2.10..3.2.*",), ("3.2.0..3.2.*",), True),
         (("3.2.10..3.2.*",), ("3.1.0..3.1.9",), False),
         (("3.3.4",), ("3.2.0..3.2.*",), None),
+        # A branch that has ended gets no more.
+        (("3.3.4",), ("2.9.0..2.9.*",), False),
+        (("2.9.12..2.9.15",), ("2.9.0..2.9.*",), True),
         # Releases that the catalogue does not know count by their ends.
         (("9.9.1..9.9.4",), ("9.9.0..9.9.5",), True),
         (("nonsense",), ("2.9.0..2.9.6",), None),
