@@ -128,7 +128,7 @@ def _check(
     symbols: ModuleSymbols, site: CodeSite, located: Located, source: Source, trust: str
 ) -> Iterator[Fact | Absence]:
     """The assertion that ends there, by the text that the code before it loads."""
-    sentence = symbols.sentence(located.address, site.start)
+    sentence = symbols.sentence(located.address, _start(symbols, site, located.address))
     bug = parse_bug(Record(sentence.split("\n", 1)[0], 1)) if sentence else None
     if bug is None or not bug.fatal:
         return
@@ -139,6 +139,12 @@ def _check(
     if bug.file and bug.line_number:
         yield Fact("crash.source_file", bug.file, source, trust)
         yield Fact("crash.source_line", bug.line_number, source, trust)
+
+
+def _start(symbols: ModuleSymbols, site: CodeSite, address: int) -> int:
+    """Where the function or its fragment begins: call frame tables know it in stripped executables, too."""
+    fragment = symbols.fragments if isinstance(symbols.fragments, Absence) else symbols.fragments.find(address)
+    return site.start if isinstance(fragment, Absence) else fragment.start
 
 
 def _place(site: CodeSite, source: Source, trust: str, hint: str) -> Iterator[Fact | Absence]:
