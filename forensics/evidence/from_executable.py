@@ -15,7 +15,7 @@ from forensics.elf.constants import PF_X, PT_LOAD
 from forensics.elf.header import ProgramHeader
 from forensics.elf.image import ElfImage
 from forensics.evidence.fact import Fact
-from forensics.logs import BugReport, KernelFault, LogEvidence, Panic, Record, TraceFrame, parse_bug
+from forensics.logs import BugReport, KernelFault, LogEvidence, Panic, Record, ThreadDump, TraceFrame, parse_bug
 from forensics.logs.fatal import is_haproxy
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record, replace
@@ -33,6 +33,9 @@ _ENDING = {
     "pool_inspect_item": "pool_corruption",
     "stream_dump_and_crash": "spinning",
 }
+
+#: Frames of a panic that are named: those of 64 threads, as deep as HAProxy shows them in practice.
+_MOST_NAMED = 2048
 
 _REMEDY = "the executable that ran, with `--exe`"
 
@@ -194,8 +197,18 @@ def named_by(log: LogEvidence, path: str, symbols: ModuleSymbols) -> Generator[F
     if isinstance(fatal, BugReport):
         named = replace(fatal, frames=_named(fatal.frames, bias, symbols))
         return replace(log, bug_reports=tuple(named if one is fatal else one for one in log.bug_reports))
-    threads = tuple(replace(thread, frames=_named(thread.frames, bias, symbols)) for thread in fatal.threads)
+    threads = _named_threads(fatal.threads, bias, symbols)
     return replace(log, panics=tuple(replace(one, threads=threads) if one is fatal else one for one in log.panics))
+
+
+def _named_threads(threads: Sequence[ThreadDump], bias: int, symbols: ModuleSymbols) -> tuple[ThreadDump, ...]:
+    """The threads with named frames, the one that died first of all; the rest as long as it costs little."""
+    left, named = _MOST_NAMED, {}
+    for place, thread in sorted(enumerate(threads), key=lambda one: not one[1].requested):
+        frames = _named(thread.frames[:left], bias, symbols) + thread.frames[left:]
+        left = max(0, left - len(thread.frames))
+        named[place] = replace(thread, frames=frames)
+    return tuple(named[place] for place in range(len(threads)))
 
 
 def _named(frames: Sequence[TraceFrame], bias: int, symbols: ModuleSymbols) -> tuple[TraceFrame, ...]:

@@ -21,6 +21,7 @@ _ASSERTED = ("bug_on", "abort_now")
 _SPELT = 4
 
 _MOVED = "lines moved: a distribution's patch, or a snapshot between two releases"
+_UNKNOWN = f"{_MOVED}, or a release newer than these"
 
 
 @record
@@ -55,7 +56,7 @@ def collect_history(crash: Crash) -> Iterator[Fact | Absence]:
     if version is None:
         yield from _undated(crash, place, found)
     elif not is_known(version):
-        yield from _newer(crash, place, found, version)
+        yield from _newer(place, version)
     else:
         yield from _dated(crash, place, found, version)
 
@@ -82,21 +83,29 @@ def _undated(crash: Crash, place: _Place, found: Sequence[Assertion] | Absence) 
     yield from _function(crash, place, found)
     releases = tuple(dict.fromkeys(each for one in found for each in one.releases))
     if found[0].moved:
-        what = f"{place.source.what}, by file and condition; none has it at line {place.line} ({_MOVED})"
+        what = f"{place.source.what}, by file and condition; none has it at line {place.line} ({_UNKNOWN})"
         yield Fact("assertion.releases", releases, replace(place.source, what=what), "assumed")
     else:
         yield Fact("assertion.releases", releases, place.source, "derived")
 
 
-def _newer(
-    crash: Crash, place: _Place, found: Sequence[Assertion] | Absence, version: Version
-) -> Iterator[Fact | Absence]:
-    """The running release is none of those known: others of its branch may still tell the function."""
-    near = [one for one in found or () if any(each.startswith(f"{version.branch}") for each in one.releases)]
-    what = f"{place.source.what}; {version.release} is not among them"
-    for fact in _function(crash, replace(place, source=replace(place.source, what=what)), near):
-        if isinstance(fact, Fact):
-            yield replace(fact, trust="assumed")
+def _newer(place: _Place, version: Version) -> Iterator[Fact]:
+    """The running release is none of those known: the one before it has the same checks, at other lines."""
+    from forensics.history.assertions import newest_before
+
+    before = newest_before(version)
+    if isinstance(before, Version):
+        yield from _near(place, before, f"{version.release} is not among them")
+
+
+def _near(place: _Place, release: Version, why: str) -> Iterator[Fact]:
+    """The function of the nearest assertion with this condition, in a release that is almost the one that ran."""
+    from forensics.history.assertions import nearest_in
+
+    near = nearest_in(release, place.file, place.line, place.condition) if place.condition else None
+    if near:
+        what = f"{place.source.what}; {why}: nearest is line {near.line} in {release.release}"
+        yield Fact("assertion.function", near.function, replace(place.source, what=what), "assumed")
 
 
 def _dated(
@@ -109,15 +118,16 @@ def _dated(
         releases = tuple(dict.fromkeys(each for one in here for each in one.releases))
         yield Fact("assertion.releases", releases, place.source, "derived")
         return
-    yield from _function(crash, place, [one for one in found or () if one.moved and one.stands_in(version)])
+    yield from _near(place, version, "no such assertion at this line")
     yield Absence(f"assertion at {place} in {version.release}", _contradiction(place, found, version))
 
 
 def _contradiction(place: _Place, found: Sequence[Assertion] | Absence, version: Version) -> str:
     """What the release has instead. It proves nothing: many builds carry patches."""
-    from forensics.history.assertions import lines_in
+    from forensics.history.assertions import places_of
 
-    lines = lines_in(version, place.file, place.condition) if place.condition else ()
+    places = places_of(place.file, place.condition) if place.condition else ()
+    lines = sorted({one.line for one in places if one.stands_in(version)})
     told = f"; this condition stands at line {', '.join(map(str, lines[:_SPELT]))}" if lines else ""
     others = [each for one in found or () if not one.moved for each in one.releases]
     whose = f"; {spelt(others)} have it there" if others else ""

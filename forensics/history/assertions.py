@@ -94,15 +94,31 @@ def find_assertions(file: str, line: int, condition: str = "") -> tuple[Assertio
     return Absence(_SUBJECT, f"no release known has an assertion {what}at {file[-200:]}:{line}")
 
 
-def lines_in(version: Version, file: str, condition: str) -> tuple[int, ...]:
-    """Where this release has assertions with this condition in this file."""
+def places_of(file: str, condition: str) -> tuple[Assertion, ...]:
+    """Every line of a file at which releases have an assertion with this condition, by line."""
     every = [
         (row, int(found[1]), _indices(found[2]))
         for row in _alike(_rows_of(file[-_LONGEST_PATH:]), condition)
         for found in re.finditer(r" (\d+)(?:\+\d+)?:(\S+)", row.places)
     ]
-    found = _merged(_fitting(every, condition, strict=True))
-    return tuple(sorted({one.line for one in found if one.stands_in(version)}))
+    return tuple(sorted(_merged(_fitting(every, condition, strict=True)), key=lambda one: one.line))
+
+
+def nearest_in(version: Version, file: str, line: int, condition: str) -> Assertion | Absence:
+    """The assertion of this release with this condition whose line is next to the one asked for.
+
+    For builds whose lines moved a little: 99 % of the assertions of 3.2.26 are found so by those of 3.2.20.
+    """
+    there = [one for one in places_of(file, condition) if one.stands_in(version)]
+    if not there:
+        return Absence(_SUBJECT, f"{version.release} has no assertion with this condition in {file[-200:]}")
+    return min(there, key=lambda one: abs(one.line - line))
+
+
+def newest_before(version: Version) -> Version | Absence:
+    """The last release of the catalogue in the same branch up to ``version``."""
+    known = [one for one in _branch(version.branch) if one <= version]
+    return known[-1] if known else Absence(_SUBJECT, f"no release of {version.branch} up to {version.release} is known")
 
 
 def is_known(version: Version) -> bool:

@@ -10,13 +10,27 @@ from pathlib import Path
 import pytest
 
 from forensics.absence import Absence
-from forensics.history.assertions import Assertion, find_assertions, is_known, lines_in, releases_in
+from forensics.elf.image import ElfImage
+from forensics.history.assertions import (
+    Assertion,
+    find_assertions,
+    is_known,
+    nearest_in,
+    newest_before,
+    places_of,
+    releases_in,
+)
 from forensics.logs import BugReport, parse
+from forensics.memory.open import open_bytes
+from forensics.symbols.checks import checks_of
 from forensics.versions import Version, VersionRange
 from samples.lab import builds
 from tests.unwind.test_gdb_oracle import LAB
 
 LOGS = Path(__file__).parents[1] / "logs" / "data"
+
+#: So many assertions of each executable are looked up.
+_SOME = 250
 
 #: A whole sentence in .rodata, as BUG_ON, WARN_ON and CHECK_IF of 2.6 to 3.4 have it.
 SENTENCE = re.compile(rb'(?:FATAL|WARNING): (?:bug|warn|check) condition "([^\0]*)" matched at ([^\0\n:]+):(\d+)')
@@ -56,11 +70,10 @@ def test_the_line_of_each_real_log_gives_its_release_among_others() -> None:
 
 
 def sentences(executable: Path) -> list[tuple[str, str, int]]:
-    """Condition, file and line of each assertion whose sentence an executable holds, in an order of chance."""
+    """Condition, file and line of assertions whose sentence an executable holds, picked by chance."""
     every = {(one[1], one[2], one[3]) for one in SENTENCE.finditer(executable.read_bytes())}
     told = sorted((text.decode(), file.decode(), int(line)) for text, file, line in every)
-    random.Random(5).shuffle(told)
-    return told
+    return random.Random(5).sample(told, min(_SOME, len(told)))
 
 
 def executable(name: str) -> Path:
@@ -195,8 +208,36 @@ def test_every_range_of_the_answers_can_be_parsed_and_lies_in_one_branch() -> No
 
 
 def test_where_a_release_has_a_condition_is_told() -> None:
-    assert lines_in(version("2.6.12"), "src/task.c", "task->expire == 0") == (310, 385, 474)
-    assert lines_in(version("2.6.12"), "src/task.c", "nothing") == ()
+    there = [one for one in places_of("src/task.c", "task->expire == 0") if one.stands_in(version("2.6.12"))]
+    assert [one.line for one in there] == [310, 385, 474]
+    assert places_of("src/task.c", "nothing") == ()
+    near = nearest_in(version("2.6.12"), "src/task.c", 320, "task->expire == 0")
+    assert near == there[0]
+    assert not nearest_in(version("2.6.12"), "src/task.c", 320, "nothing")
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "last"), [("package-3.2", "3.2.26", "3.2.20"), ("package-3.4", "3.4.7", "3.4.1")]
+)
+def test_the_last_release_known_tells_the_function_in_a_newer_one(name: str, release: str, last: str) -> None:
+    """Since 3.1 executables themselves say which function each check stands in."""
+    before = newest_before(version(release))
+    assert before == version(last)
+    checks = [
+        one for one in checks_of(ElfImage(open_bytes(str(executable(name))))).all if one.kind == "bug" and one.condition
+    ]
+    assert len(checks) > 500
+    checks = random.Random(5).sample(checks, _SOME)
+    near = [nearest_in(version(last), one.file, one.line, one.condition) for one in checks]
+    right = sum(
+        not isinstance(found, Absence) and found.function == one.function
+        for one, found in zip(checks, near, strict=True)
+    )
+    assert right > 0.96 * len(checks)
+
+
+def test_a_branch_that_nobody_knows_has_no_release_before() -> None:
+    assert isinstance(newest_before(version("9.9.9")), Absence)
 
 
 def test_releases_in_a_range() -> None:
