@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from forensics.diagnosis.finding import Evidence, Exclusion, Finding
 from forensics.record import replace
 from forensics.report.addresses import address_lines
-from forensics.report.document import Report, ThreadGroup, group_threads
+from forensics.report.document import Report, Thread, ThreadGroup, group_threads
 from forensics.report.first_screen import EXPLANATION_LINES, STEPS
 from forensics.report.lines import Line, clipped, prose, section, wrapped
 from forensics.report.safe_text import one_line
@@ -108,10 +108,17 @@ def _others(report: Report, width: int) -> Iterator[Line]:
     groups = report.thread_groups or group_threads(report.threads)
     crashed = report.crashed_thread
     for group in groups[:_MOST]:
-        count = group.count - (crashed is not None and crashed.lwp in group.lwps)
+        count = group.count - (crashed is not None and _is_of(crashed, group))
         if count:
             yield from _group(group, count, crashed.lwp if crashed else None, width)
     yield from _left_out(len(groups))
+
+
+def _is_of(crashed: Thread, group: ThreadGroup) -> bool:
+    """Whether the thread that died is in the group; a call trace of a log has no kernel id."""
+    if crashed.lwp is not None:
+        return crashed.lwp in group.lwps
+    return tuple(frame.name for frame in crashed.frames) == group.frames
 
 
 def _group(group: ThreadGroup, count: int, crashed: int | None, width: int) -> Iterator[Line]:
