@@ -17,8 +17,9 @@ from forensics.haproxy.release import Release
 from forensics.intake import Taken
 from forensics.matching.verdict import Verdict
 from forensics.names import UNNAMED
+from forensics.record import replace
 from forensics.report import document
-from forensics.report.words import plural
+from forensics.report.words import culprit_position, plural
 from forensics.unwind.backtrace import Process
 from forensics.unwind.frame import Frame
 from forensics.versions import Version
@@ -156,8 +157,11 @@ def _traced_thread(crash: Crash) -> tuple[document.Thread, ...]:
     fact = crash.get("stack.places")
     if isinstance(fact, Absence) or not isinstance(fact.value, tuple):
         return ()
-    frames = tuple(_traced_frame(index, place) for index, place in enumerate(fact.value))
-    return (document.Thread(crashed=True, frames=frames),)
+    frames = [_traced_frame(index, place) for index, place in enumerate(fact.value)]
+    inside, culprit = _text(crash, "assertion.function"), culprit_position(frames)
+    if inside and culprit < len(frames) and not frames[culprit].function:
+        frames[culprit] = replace(frames[culprit], hint=f"the check stands in {inside}() in HAProxy's releases")
+    return (document.Thread(crashed=True, frames=tuple(frames)),)
 
 
 def _traced_frame(index: int, place: str) -> document.StackFrame:

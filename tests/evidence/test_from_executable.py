@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from forensics.symbols.find import Places
 from samples import golden
 from samples.lab import builds
 from samples.lab.haproxy import Crashed, crash
+from samples.lab.loaded import Runnable
 from tests.unwind.test_gdb_oracle import LAB, skip_unless_it_runs
 
 pytestmark = [pytest.mark.xdist_group("haproxy")]
@@ -37,12 +40,24 @@ def value(found: Crash, name: str) -> FactValue | None:
     return None if isinstance(fact, Absence) else fact.value
 
 
-def died(name: str, command: str, directory: Path) -> tuple[Crashed, Path]:
-    """A build of the lab that was killed by ``command`` on its socket, and its executable."""
-    subject = builds.runnable(LAB, name)
+#: Each build dies once for all tests here.
+Dying = Callable[[str], tuple[Crashed, Path]]
+
+
+@pytest.fixture(scope="module")
+def died(tmp_path_factory: pytest.TempPathFactory) -> Dying:
+    """What makes a build of the lab (or the installed one, "") die by `debug dev bug`: what it left, its executable."""
+    return cache(lambda name: bug_of(name, tmp_path_factory.mktemp(name or "installed")))
+
+
+def bug_of(name: str, directory: Path) -> tuple[Crashed, Path]:
+    installed = shutil.which("haproxy")
+    if not name and installed is None:
+        pytest.skip("haproxy is not installed (Debian: apt-get install haproxy)")
+    subject = builds.runnable(LAB, name) if name else Runnable(Path(str(installed)))
     skip_unless_it_runs(subject)
     executable, arguments = subject.command()
-    crashed = crash(Path(executable), command, directory, sysroot=subject.jail, arguments=arguments)
+    crashed = crash(Path(executable), "debug dev bug", directory, sysroot=subject.jail, arguments=arguments)
     if crashed.core is None:
         pytest.skip("the kernel writes no core here: see /proc/sys/kernel/core_pattern")
     return crashed, subject.executable
@@ -74,9 +89,11 @@ def told(log: Path, executable: Path) -> Crash:
 
 @pytest.mark.parametrize("recent", [True, False], ids=["offset", "mapping"])
 @pytest.mark.parametrize("name", ["haproxy-2.6", "haproxy-3.0"])
-def test_a_kernel_line_and_the_executable_give_function_file_and_line(name: str, recent: bool, tmp_path: Path) -> None:
+def test_a_kernel_line_and_the_executable_give_function_file_and_line(
+    name: str, recent: bool, tmp_path: Path, died: Dying
+) -> None:
     """The same as the core of that process says."""
-    crashed, executable = died(name, "debug dev bug", tmp_path)
+    crashed, executable = died(name)
     log = tmp_path / "kernel.log"
     log.write_text(kernel_lines(crashed, executable, recent=recent, code=True))
     found = told(log, executable)
@@ -94,8 +111,10 @@ def test_a_kernel_line_and_the_executable_give_function_file_and_line(name: str,
     assert report.crash.source == f"src/debug.c:{value(core, 'crash.source_line')}"
 
 
-def test_without_code_in_the_log_the_report_says_that_nothing_proves_the_executable(tmp_path: Path) -> None:
-    crashed, executable = died("haproxy-2.6", "debug dev bug", tmp_path)
+def test_without_code_in_the_log_the_report_says_that_nothing_proves_the_executable(
+    tmp_path: Path, died: Dying
+) -> None:
+    crashed, executable = died("haproxy-2.6")
     log = tmp_path / "kernel.log"
     log.write_text(kernel_lines(crashed, executable, recent=False, code=False))
     found = told(log, executable)
@@ -105,24 +124,19 @@ def test_without_code_in_the_log_the_report_says_that_nothing_proves_the_executa
     ]
 
 
-def test_a_stripped_package_still_tells_the_assertion_by_its_text(tmp_path: Path) -> None:
-    haproxy = shutil.which("haproxy")
-    if haproxy is None:
-        pytest.skip("haproxy is not installed (Debian: apt-get install haproxy)")
-    crashed = crash(Path(haproxy), "debug dev bug", tmp_path)
-    if crashed.core is None:
-        pytest.skip("the kernel writes no core here: see /proc/sys/kernel/core_pattern")
+def test_a_stripped_package_still_tells_the_assertion_by_its_text(tmp_path: Path, died: Dying) -> None:
+    crashed, haproxy = died("")
     log = tmp_path / "kernel.log"
-    log.write_text(kernel_lines(crashed, Path(haproxy), recent=True, code=True))
-    found = told(log, Path(haproxy))
+    log.write_text(kernel_lines(crashed, haproxy, recent=True, code=True))
+    found = told(log, haproxy)
     assert value(found, "crash.kind") == "bug_on"
     assert value(found, "crash.condition") == "one > zero"
     assert value(found, "assertion.function") == "debug_parse_cli_bug"
     assert str(value(found, "process.version"))[:2] in ("2.", "3.")
 
 
-def test_the_line_that_this_kernel_logged_is_read_like_one_made_of_the_core(tmp_path: Path) -> None:
-    crashed, executable = died("haproxy-2.6", "debug dev bug", tmp_path)
+def test_the_line_that_this_kernel_logged_is_read_like_one_made_of_the_core(tmp_path: Path, died: Dying) -> None:
+    crashed, executable = died("haproxy-2.6")
     _process, stacks = open_core(str(crashed.core))
     ring = subprocess.run(["dmesg"], capture_output=True, text=True, errors="replace", check=False).stdout
     lines = re.findall(rf"^.*haproxy\[{stacks[0].lwp}\]: segfault .*\n(?:.*Code: .*\n)?", ring, re.M)
@@ -190,9 +204,9 @@ def test_a_fault_of_a_library_is_not_looked_for_in_haproxy(tmp_path: Path) -> No
     assert value(found, "crash.function") is None
 
 
-def test_frames_of_a_call_trace_get_the_names_and_lines_of_the_executable(tmp_path: Path) -> None:
+def test_frames_of_a_call_trace_get_the_names_and_lines_of_the_executable(tmp_path: Path, died: Dying) -> None:
     """`main+0x1234` and the like: the same functions as the core of that process says."""
-    crashed, executable = died("haproxy-2.6", "debug dev bug", tmp_path)
+    crashed, executable = died("haproxy-2.6")
     bare, named = gather([str(crashed.log)])[2], told(crashed.log, executable)
     stack = value(named, "stack")
     assert isinstance(stack, tuple)
@@ -212,6 +226,31 @@ def test_frames_of_a_call_trace_get_the_names_and_lines_of_the_executable(tmp_pa
     assert thread.frames[0].function == "debug_parse_cli_bug"
     assert (thread.frames[0].file, thread.frames[0].line) == ("src/debug.c", 389)
     assert str(report.process.version).startswith("2.6.12")
+
+
+def test_a_stripped_executable_leaves_a_frame_without_name_and_the_check_gives_the_hint(died: Dying) -> None:
+    crashed, haproxy = died("")
+    thread = triage([str(crashed.log), str(haproxy)]).crashed_thread
+    assert thread is not None
+    assert thread.frames[0].function == ""
+    assert thread.frames[0].hint == "the check stands in debug_parse_cli_bug() in HAProxy's releases"
+    assert "run_poll_loop" in [frame.function for frame in thread.frames]
+
+
+def test_a_panic_is_named_with_the_lines_of_all_its_threads(tmp_path: Path) -> None:
+    executable = LAB / "builds" / "sharding-with-peers-2.9.6" / "haproxy"
+    if not executable.is_file():
+        pytest.skip("the lab has not built sharding-with-peers-2.9.6")
+    log = golden.SAMPLES / "sharding-with-peers-2.9.6" / "worker.log"
+    bare, named = gather([str(log)])[2], told(log, executable)
+    stack = value(named, "stack")
+    assert isinstance(stack, tuple)
+    assert "[stream_track_stkctr]" in stack
+    physical = tuple(each for each in stack if not each.startswith("["))
+    before = value(bare, "stack")
+    assert isinstance(before, tuple)
+    assert len(physical) == len(before)
+    assert all(old in ("?", new) for old, new in zip(before, physical, strict=True))
 
 
 def test_an_executable_of_another_build_names_nothing_and_is_told(tmp_path: Path) -> None:
