@@ -57,6 +57,8 @@ def facts() -> str:
             "`assertion.function` and `assertion.releases` come from `forensics/history/data/assertions.txt`: file,",
             "line, function and hashed condition of every BUG_ON, WARN_ON, CHECK_IF and ABORT_NOW in the release tags",
             f"of HAProxy's git, up to {known_until()}. `tools/make_assertions.py` makes it.",
+            "A range lies in one branch; one that ends in `.*` goes on to the last release known. Where no input names",
+            "the version, `affects` is judged by these ranges: all affected, none, or not decided.",
             "",
         )
     )

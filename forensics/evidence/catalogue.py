@@ -25,6 +25,7 @@ _CORE = "the core file"
 _SYMBOLS = "the core with debug symbols of its build-id"
 _LOG = "the log of the worker (stderr, or the journal of the service)"
 _CONFIG = "haproxy.cfg"
+_EXECUTABLE = "the executable, beside the log"
 
 CATALOGUE: tuple[FactKind, ...] = (
     FactKind(
@@ -56,28 +57,9 @@ CATALOGUE: tuple[FactKind, ...] = (
         "line of the assertion or of the faulting code",
         f"{_LOG}, or {_SYMBOLS}",
     ),
-    FactKind(
-        "crash.function",
-        "function that stopped",
-        "str",
-        "function of the code that stopped, where a kernel line and the executable tell it; the innermost inlined one",
-        f"{_CORE}, or the executable with the kernel's line",
-    ),
-    FactKind(
-        "assertion.function",
-        "function of the failed check",
-        "str",
-        "function in which HAProxy's releases have the assertion that failed, by its file, line and condition",
-        _LOG,
-    ),
-    FactKind(
-        "assertion.releases",
-        "releases with this check at this line",
-        "list",
-        "ranges of releases that have the assertion that failed at its line, each in one branch; one that ends in `.*` "
-        "goes on to the last release known. `affects` is judged by them where no input names the version",
-        _LOG,
-    ),
+    FactKind("crash.function", "function that stopped", "str", "function at the kernel's fault address", _EXECUTABLE),
+    FactKind("assertion.function", "function of the failed check", "str", "function that has it in releases", _LOG),
+    FactKind("assertion.releases", "releases with this check at this line", "list", "ranges of releases", _LOG),
     FactKind("crash.explanation", "text below the failed check", "str", "text printed below the assertion", _LOG),
     FactKind(
         "stack",
@@ -95,14 +77,7 @@ CATALOGUE: tuple[FactKind, ...] = (
         "functions anywhere in the crashed thread's whole stack",
         f"{_CORE}, or {_LOG}",
     ),
-    FactKind(
-        "stack.places",
-        "call trace by the executable",
-        "list",
-        "frames of a log's call trace as the executable names them, innermost first: `function at file:line`, "
-        "inlined ones in brackets",
-        f"the executable, beside {_LOG}",
-    ),
+    FactKind("stack.places", "call trace by the executable", "list", "`function at file:line` of frames", _EXECUTABLE),
     FactKind(
         "threads.functions",
         "functions of the other threads",
