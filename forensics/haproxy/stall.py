@@ -9,8 +9,10 @@ from forensics.absence import Absence
 from forensics.haproxy.activity import BUSY, CRASHED, IDLE, STOPPED, activity_of
 from forensics.haproxy.death_record import Stall, Stuck
 from forensics.haproxy.memory_text import iter_texts
+from forensics.haproxy.state import State
 from forensics.haproxy.structs import TypedMemory
 from forensics.haproxy.stuck import KINDS, interrupted, stuck_in
+from forensics.haproxy.waits import iter_waits
 from forensics.unwind.backtrace import Process
 from forensics.unwind.frame import Frame, ThreadStack
 
@@ -42,7 +44,10 @@ def find_stall(
     stuck = stuck_in(process, subject, below=below if subject is crashed else ())
     suspects: tuple[int, ...] = ()
     if stuck.what in _WAITS:
-        suspects = tuple(one.number for one in stacks if one is not subject and _may_hold(one, process))
+        # A wait shows in the code that spins, also where that has no name.
+        waiting = {one.lwp for one in iter_waits(State(process, tuple(stacks)))}
+        others = (one for one in stacks if one is not subject and one.lwp not in waiting)
+        suspects = tuple(one.number for one in others if _may_hold(one, process))
     return Stall(stuck, len(marked), source, stuck.what in _WAITS, suspects, trust)
 
 
