@@ -19,7 +19,7 @@ from samples.lab.builds import runnable
 from samples.lab.held import held
 
 LAB = Path(__file__).resolve().parents[2] / ".lab"
-BUILDS = ("haproxy-2.2", "haproxy-2.6", "haproxy-3.0")
+BUILDS = ("haproxy-2.2", "haproxy-2.6", "haproxy-3.0", "package-3.0")
 COMMANDS = ("show sess", "show sess all", "show fd", "show stat", "show servers conn")
 
 

@@ -54,7 +54,7 @@ def others(lines: list[str]) -> list[str]:
     return [line for line in lines if "fe=GLOBAL" not in line]
 
 
-@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("build", [*BUILDS, "package-3.2"])
 def test_the_core_lists_the_streams_that_the_live_process_lists(build: str) -> None:
     one = taken(build)
     live = comparable(others(one.answers["show sess"].splitlines()))
