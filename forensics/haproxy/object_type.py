@@ -10,6 +10,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from forensics.absence import Absence
+from forensics.haproxy.leads import number
+from forensics.haproxy.obj_type import struct_of, type_name
 from forensics.haproxy.pool import Pools
 from forensics.haproxy.pool_doubts import stream_lists, tables_of
 from forensics.haproxy.pool_lookup import PoolObject
@@ -30,11 +32,6 @@ USERS = {
     "pool_head_notification": "notification", "pool_head_quic_conn": "quic_conn", "pool_head_qcc": "qcc",
     "pool_head_qcs": "qcs", "pool_head_buffer": "", "pool_head_trash": "", "pool_head_requri": "",
     "pool_head_capture": "", "pool_head_uniqueid": "",
-}  # fmt: skip
-#: enum obj_type (obj_type-t.h) and the structures that carry it.
-_TYPES = {
-    "OBJ_TYPE_APPCTX": "appctx", "OBJ_TYPE_CONN": "connection", "OBJ_TYPE_CS": "conn_stream", "OBJ_TYPE_SC": "stconn",
-    "OBJ_TYPE_STREAM": "stream", "OBJ_TYPE_CHECK": "check",
 }  # fmt: skip
 #: TASK_F_TASKLET (2.4+), in `state` of what has the members of a task.
 _TASKLET = 0x8000
@@ -117,13 +114,12 @@ class ObjectTypes:
             if struct in ("task", "tasklet") and self._is_task(one, struct):
                 name = self._space.function_name(one.number("process") or 0)
                 return struct, "its function is code of HAProxy", name
-            if one.has("obj_type") and _TYPES.get(self._types.get(one.number("obj_type") or 0, "")) == struct:
+            if (
+                one.has("obj_type")
+                and struct_of(self._space, type_name(self._space, number(one, "obj_type"))) == struct
+            ):
                 return struct, "its obj_type says so", ""
         return "", "", ""
-
-    @cached_property
-    def _types(self) -> dict[int, str]:
-        return self._space.enumeration("obj_type")
 
     def _is_task(self, one: Struct, struct: str) -> bool:
         process, state = one.number("process"), one.number("state")

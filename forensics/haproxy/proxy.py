@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.haproxy.chains import chained, listed
 from forensics.haproxy.leads import number, text
-from forensics.haproxy.obj_type import is_kind
+from forensics.haproxy.obj_type import of_kind
 from forensics.haproxy.structs import Struct, TypedMemory
-from forensics.haproxy.walks import Broken, Walk, iter_chain, iter_list
+from forensics.haproxy.walks import Walk
 from forensics.record import record
 
 #: Proxies and listeners that are visited.
@@ -72,39 +73,24 @@ def _status(struct: Struct) -> str:
     return "disabled" if number(struct, "disabled") else "ready"
 
 
-def iter_proxies(space: TypedMemory, walk: Walk) -> Iterator[Struct]:
+def all_proxies(space: TypedMemory, walk: Walk) -> Iterator[Struct] | Absence:
     """All proxies: the list ``main_proxies`` since 3.5-dev4, a chain from ``proxies_list`` before that."""
-    layout = space.layout("proxy")
+    layout, head = space.layout("proxy"), space.variable("main_proxies")
     if isinstance(layout, Absence):
-        return
-    head = space.variable("main_proxies")
+        return layout
     if isinstance(head, int) and "el" in layout.fields:
-        offset = layout.fields["el"].offset
-        found = iter_list(space.memory, head, walk, _MOST)
-    else:
-        first, following = space.word("proxies_list"), layout.fields.get("next")
-        if isinstance(first, Absence) or following is None:
-            return
-        offset, found = 0, iter_chain(space.memory, first, following.offset, walk, _MOST)
-    for address in found:
-        proxy = space.at("proxy", address - offset)
-        if not isinstance(proxy, Absence):
-            if not is_kind(proxy, "PROXY"):
-                walk.broken = Broken(address, number(proxy, "obj_type"), "what the link leads to is no proxy")
-                return
-            yield proxy
+        return listed(space, "proxy", head, walk, _MOST, "el")
+    first = space.word("proxies_list")
+    return first if isinstance(first, Absence) else chained(space, "proxy", first, walk, _MOST)
+
+
+def iter_proxies(space: TypedMemory, walk: Walk) -> Iterator[Struct]:
+    """All proxies, as long as what comes says of itself that it is one."""
+    yield from of_kind(all_proxies(space, walk), "PROXY", walk)
 
 
 def iter_listeners(proxy: Struct, walk: Walk) -> Iterator[Struct]:
     """The listeners of a frontend (``conf.listeners``, elements ``by_fe``)."""
-    space, head = proxy.space, proxy.address_of("conf.listeners")
-    layout = space.layout("listener")
-    if isinstance(head, Absence) or isinstance(layout, Absence) or "by_fe" not in layout.fields:
-        return
-    for address in iter_list(space.memory, head, walk, _MOST):
-        listener = space.at("listener", address - layout.fields["by_fe"].offset)
-        if not isinstance(listener, Absence):
-            if not is_kind(listener, "LISTENER"):
-                walk.broken = Broken(address, number(listener, "obj_type"), "what the link leads to is no listener")
-                return
-            yield listener
+    head = proxy.address_of("conf.listeners")
+    found = head if isinstance(head, Absence) else listed(proxy.space, "listener", head, walk, _MOST, "by_fe")
+    yield from of_kind(found, "LISTENER", walk)

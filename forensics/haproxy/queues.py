@@ -13,6 +13,7 @@ from forensics.haproxy.state import State
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.haproxy.task import Task, read_task
 from forensics.haproxy.threads import CLASSES, Thread
+from forensics.haproxy.ticks import signed
 from forensics.haproxy.walks import Walk, iter_list, iter_tree
 from forensics.record import open_record, record
 
@@ -152,5 +153,4 @@ def _now_of_thread(state: State) -> int | Absence:
 
 def until(tick: int, now: int) -> int:
     """Milliseconds from ``now`` to ``tick``, negative for the past: ticks have 32 bits and wrap (ticks.h)."""
-    distance = (tick - now) & 0xFFFFFFFF
-    return distance - (1 << 32) if distance >= 1 << 31 else distance
+    return signed(tick - now)

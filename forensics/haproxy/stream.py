@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.call_rate import read_rate
 from forensics.haproxy.channel import Channel, read_channel
+from forensics.haproxy.clock import Moment
 from forensics.haproxy.connection import Connection, read_connection
 from forensics.haproxy.filters import Filters, read_filters
+from forensics.haproxy.freq_ctr import read_rate
 from forensics.haproxy.http_txn import Transaction, read_transaction
-from forensics.haproxy.leads import Leads, known, number
+from forensics.haproxy.leads import Leads, number
 from forensics.haproxy.listener import Listener, read_listener
-from forensics.haproxy.moment import Moment
 from forensics.haproxy.obj_type import Object, read_object
 from forensics.haproxy.proxy import Proxy, read_proxy
 from forensics.haproxy.rule import Rule, current_rule, last_rule
@@ -119,7 +119,7 @@ class Streams:
             struct.address,
             number(struct, "uniq_id"),
             flags & 0xFFFFFFFF,
-            known(struct, "stream_epoch"),
+            struct.number("stream_epoch"),
             (number(struct, "logs.accept_date.tv_sec"), number(struct, "logs.accept_date.tv_usec")),
             self._age(struct),
             _NO_SESSION if isinstance(session, Absence) else self._proxy(session, "fe"),
@@ -133,10 +133,10 @@ class Streams:
             number(struct, "pend_pos"),
             _listed(struct),
             _retries(struct),
-            known(struct, "conn_exp"),
-            known(struct, "conn_err_type"),
+            struct.number("conn_exp"),
+            struct.number("conn_err_type"),
             work,
-            read_rate(struct, "call_rate", self.moment),
+            read_rate(struct.inner("call_rate"), self.moment) or 0,
             _of_task(struct, "cpu_time", None if isinstance(work, Absence) else work.cpu),
             _of_task(struct, "lat_time", None if isinstance(work, Absence) else work.latency),
             transaction if isinstance(transaction, Absence) else read_transaction(transaction),
@@ -241,7 +241,7 @@ def _listed(struct: Struct) -> bool:
 
 def _of_task(struct: Struct, path: str, of_task: int | Absence | None) -> int:
     """A time that is the stream's own since 2.7, and its task's before that."""
-    own = known(struct, path)
+    own = struct.number(path)
     return own if isinstance(own, int) else of_task if isinstance(of_task, int) else 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.leads import known, number, text
+from forensics.haproxy.leads import number, text
 from forensics.haproxy.structs import Struct
 from forensics.record import record
 
@@ -36,11 +36,11 @@ def read_task(struct: Struct) -> StreamTask:
         number(struct, "nice"),
         number(struct, "calls"),
         number(struct, "expire") & 0xFFFFFFFF,
-        known(struct, "tid"),
-        known(struct, "thread_mask"),
+        struct.number("tid"),
+        struct.number("thread_mask"),
         bool(number(struct, "rq.node.leaf_p")),
-        known(struct, "cpu_time"),
-        known(struct, "lat_time"),
+        struct.number("cpu_time"),
+        struct.number("lat_time"),
         _waker(struct),
     )
 

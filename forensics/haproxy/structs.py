@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from forensics.symbols.kept import KeptLayouts
 
 #: Longest string read through a pointer, in bytes.
-_LONGEST = 1024
+LONGEST = 1024
 #: Most elements of an array that are handed out: MAX_THREADS is 1,024 at most, a file descriptor's table 2^20.
 _MOST = 1 << 20
 
@@ -151,7 +151,7 @@ class TypedMemory:
         """A global pointer or ``unsigned long``."""
         return self.number(variable, 8)
 
-    def text(self, address: int, most: int = _LONGEST) -> str | Absence:
+    def text(self, address: int, most: int = LONGEST) -> str | Absence:
         """The string at ``address``, from the core, or from the executable where the core leaves constants out."""
         if not address:
             return Absence("string", "the pointer is NULL")
@@ -232,6 +232,13 @@ class Struct:
         value = value >> field.bit & ((1 << field.bits) - 1)
         return value - (1 << field.bits) if field.kind == "int" and value >> (field.bits - 1) else value
 
+    def any_number(self, *paths: str) -> int | Absence:
+        """The number that is the first of the members that this build has."""
+        if len(paths) == 1:  # nearly always, and there are many
+            return self.number(paths[0])
+        path = self.first(*paths)
+        return path if isinstance(path, Absence) else self.number(path)
+
     def numbers(self, path: str) -> tuple[int, ...]:
         """All elements of an array of numbers, () where there is none."""
         field = self.field(path)
@@ -240,7 +247,7 @@ class Struct:
         found = (self.number(path, index) for index in range(min(field.count, _MOST)))
         return tuple(one for one in found if not isinstance(one, Absence))
 
-    def text(self, path: str, most: int = _LONGEST) -> str | Absence:
+    def text(self, path: str, most: int = LONGEST) -> str | Absence:
         """A string: that of an array of characters, or the one that a pointer leads to."""
         field = self.field(path)
         if isinstance(field, Absence):

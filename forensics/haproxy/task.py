@@ -99,7 +99,7 @@ def read_task(space: TypedMemory, address: int) -> Task | Absence:
         address, tasklet, state, _state_names(found, state), process, function, context, known(found.number("calls")),
         absent if tasklet else found.number("expire"), absent if tasklet else _linked(found, "wq"),
         absent if tasklet else found.number("wq.key"), found.number("tid"), absent if tasklet else found.number("nice"),
-        found.number(known_text(found.first("wake_date", "call_date"))), caller, _freed(found),
+        found.any_number("wake_date", "call_date"), caller, _freed(found),
         _applet(space, function, context),
     )  # fmt: skip
 

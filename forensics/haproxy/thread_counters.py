@@ -70,7 +70,7 @@ def _half(values: _Numbers | Absence) -> _Numbers | Absence:
 def _rates(state: GlobalState, rows: tuple[Struct, ...], member: str, period: int) -> _Numbers | Absence:
     found = []
     for row in rows:
-        rate = read_rate(row.inner(member), state.clock, period)
+        rate = read_rate(row.inner(member), state.clock.now, period)
         if isinstance(rate, Absence):
             return rate
         found.append(rate)
