@@ -109,7 +109,7 @@ def _lock_facts(witness: CoreWitness, state: State, found: Locks) -> Iterator[Fa
     memory = Source(witness.path, "word of the lock", address=lock.address, thread=wait.lwp)
     if isinstance(lock.word, LockWord):
         yield Fact("lock.word", lock.word.word, memory)
-        yield Fact("lock.word_state", lock.word.state, memory)
+        yield Fact("lock.state", lock.word.state, memory)
     if isinstance(lock.place, Absence):
         yield Absence("lock.name", lock.place.reason, "the debug symbols of this build")
     else:
@@ -125,6 +125,14 @@ def _chosen(witness: CoreWitness, found: Locks) -> Lock | Absence:
     if isinstance(own, Absence) and found.locks:
         return max(found.locks, key=lambda lock: len(lock.waits))
     return own
+
+
+def tells_lock_state(witness: CoreWitness) -> bool:
+    """Whether these facts hold the state of the lock that is waited for: that of a table's lock is then no news."""
+    if not witness.stacks:
+        return False
+    lock = _chosen(witness, witness.state.locks)
+    return not isinstance(lock, Absence) and isinstance(lock.word, LockWord)
 
 
 def _tell_locks(witness: CoreWitness, found: Locks) -> None:
