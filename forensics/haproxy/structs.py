@@ -7,12 +7,13 @@ look for the newest name first, and never ask for the version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.elf.module import Module
+from forensics.haproxy.static_roots import VARIABLES, Root, find_roots
 from forensics.memory.process import Memory
 from forensics.symbols.layout import OF_THIS_BUILD, Field, Layout
 from forensics.unwind.backtrace import Process
@@ -43,6 +44,8 @@ class TypedMemory:
         self._names: dict[int, str] = {}
         #: How far the layouts that were used so far are to be trusted: the least trusted one decides.
         self.trust = OF_THIS_BUILD
+        #: Variables that were asked for and that only ``post_mortem`` leads to.
+        self.rooted: dict[str, Root] = {}
 
     @cached_property
     def module(self) -> Module | Absence:
@@ -107,7 +110,22 @@ class TypedMemory:
         return found if isinstance(found, Absence) else found[0]
 
     def extent(self, name: str) -> tuple[int, int] | Absence:
-        """Address and size (bytes) of a global variable."""
+        """Address and size (bytes) of a global variable.
+
+        Of one that the symbol tables do not list, but ``post_mortem`` leads to, the size is the largest possible.
+        """
+        found = self.listed(name)
+        if isinstance(found, Absence) and name in VARIABLES and (root := self._roots.get(name)) is not None:
+            self.rooted[name] = root
+            return root.address, root.room
+        return found
+
+    @cached_property
+    def _roots(self) -> Mapping[str, Root]:
+        return find_roots(self)
+
+    def listed(self, name: str) -> tuple[int, int] | Absence:
+        """Address and size (bytes) of a global variable that the symbol tables list."""
         if isinstance(self.module, Absence):
             return self.module
         found = self.process.symbols(self.module).extent(name)
