@@ -115,14 +115,19 @@ class TypedMemory:
         Of one that the symbol tables do not list, but ``post_mortem`` leads to, the size is the largest possible.
         """
         found = self.listed(name)
-        if isinstance(found, Absence) and name in VARIABLES and (root := self._roots.get(name)) is not None:
-            self.rooted[name] = root
-            return root.address, root.room
-        return found
+        root = self._roots.get(name) if isinstance(found, Absence) and name in VARIABLES else None
+        if root is None:
+            return found
+        self.rooted[name] = root
+        return root.address, root.room
 
     @cached_property
     def _roots(self) -> Mapping[str, Root]:
-        return find_roots(self)
+        """What ``post_mortem`` leads to, searched for once.
+
+        Releases that have it export all of these variables: a table with one of them has all that there are.
+        """
+        return find_roots(self) if isinstance(self.listed("global"), Absence) else {}
 
     def listed(self, name: str) -> tuple[int, int] | Absence:
         """Address and size (bytes) of a global variable that the symbol tables list."""
