@@ -46,7 +46,7 @@ def _task_facts(witness: CoreWitness, state: State, thread: Thread, task: Task) 
     if task.function:
         yield Fact("task.function", plain_name(task.function.split("+")[0]), where, trust)
     if not isinstance(task.caller, Absence):
-        yield Fact("task.woken_by", f"{task.caller.function} ({task.caller.file}:{task.caller.line})", where, trust)
+        yield Fact("task.woken_by", task.caller.place, where, trust)
     if task.freed or not isinstance(task.caller, Absence):
         yield Fact("task.freed", task.freed, where, trust)
 
@@ -72,7 +72,7 @@ def _row(thread: Thread, task: Task | None) -> dict[str, object]:
     if task is not None:
         row["task"] = f"{task.function or hex(task.process)}{f' ({task.applet})' if task.applet else ''}"
         if not isinstance(task.caller, Absence):
-            row["woken_by"] = f"{task.caller.function} ({task.caller.file}:{task.caller.line})"
+            row["woken_by"] = task.caller.place
         if task.freed:
             row["freed"] = True
     return row

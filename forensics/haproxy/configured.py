@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.chains import chained
 from forensics.haproxy.leads import number, text
-from forensics.haproxy.proxy import all_proxies
+from forensics.haproxy.object_lists import find_peers, find_proxies, find_sections
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.haproxy.walks import Walk
 from forensics.record import record
@@ -87,10 +86,7 @@ def _tune(found: Struct) -> Iterator[tuple[str, int]]:
 
 def read_peers(space: TypedMemory) -> tuple[PeersConfigured, ...] | Absence:
     """The sections ``peers`` (``cfg_peers``); those that no table uses were removed when the process started."""
-    first = space.word("cfg_peers")
-    if isinstance(first, Absence):
-        return first
-    sections = chained(space, "peers", first, Walk(), _MOST_SECTIONS)
+    sections = find_sections(space, Walk(), _MOST_SECTIONS)
     if isinstance(sections, Absence):
         return sections
     return tuple(PeersConfigured(text(one, "id"), _remote(one), one.address) for one in sections)
@@ -98,14 +94,14 @@ def read_peers(space: TypedMemory) -> tuple[PeersConfigured, ...] | Absence:
 
 def _remote(section: Struct) -> tuple[str, ...]:
     """The names of a section's peers but the local one: all stand in the chain ``remote`` (peers-t.h)."""
-    peers = chained(section.space, "peer", number(section, "remote"), Walk(), _MOST_PEERS)
+    peers = find_peers(section, Walk(), _MOST_PEERS)
     return tuple(text(one, "id") for one in peers or () if not one.number("local"))
 
 
 def count_proxies(space: TypedMemory) -> int | Absence:
     """How many frontends, backends and listens the process has, without those that it made for itself."""
     walk = Walk()
-    proxies = all_proxies(space, walk)
+    proxies = find_proxies(space, walk)
     if isinstance(proxies, Absence):
         return proxies
     own = _frontend_of_cli(space)

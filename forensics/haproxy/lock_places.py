@@ -6,9 +6,18 @@ from collections.abc import Iterator
 from time import monotonic
 
 from forensics.absence import Absence
+from forensics.haproxy.chains import listed
+from forensics.haproxy.object_lists import (
+    find_listeners,
+    find_peers,
+    find_proxies,
+    find_sections,
+    find_servers,
+    find_tables,
+)
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import Struct, TypedMemory, known_text
-from forensics.haproxy.walks import Walk, iter_chain, iter_list
+from forensics.haproxy.walks import Walk
 from forensics.record import record
 from forensics.symbols.layout import Field, Layout
 from forensics.unwind.address_space import AddressSpace
@@ -119,64 +128,34 @@ def _extent(field: Field) -> int:
 
 
 def _iter_objects(space: TypedMemory) -> Iterator[tuple[Struct, str]]:
-    for one in _chained(space, "stktables_list", "stktable"):
+    for one in find_tables(space, Walk(), _MOST) or ():
         yield one, f"table {_id(one)}"
     yield from _proxies(space)
     yield from _peers(space)
     yield from _pools(space)
 
 
-def _chained(space: TypedMemory, variable: str, struct: str, first: int | Absence | None = None) -> Iterator[Struct]:
-    """Structures that a ``next`` chains, from a global pointer or from ``first`` on."""
-    layout = space.layout(struct)
-    start = space.word(variable) if first is None else first
-    field = layout if isinstance(layout, Absence) else layout.fields.get("next")
-    if isinstance(start, Absence) or not isinstance(field, Field):
-        return
-    for address in iter_chain(space.memory, start, field.offset, Walk(), _MOST):
-        found = space.at(struct, address)
-        if isinstance(found, Absence):
-            return
-        yield found
-
-
-def _listed(space: TypedMemory, head: int | Absence, struct: str, *members: str) -> Iterator[Struct]:
-    """Structures that hang in the list at ``head`` by the first of ``members`` that they have."""
-    layout = space.layout(struct)
-    if isinstance(head, Absence) or isinstance(layout, Absence):
-        return
-    member = next((one for one in members if one in layout.fields), "")
-    for address in iter_list(space.memory, head, Walk(), _MOST) if member else ():
-        found = space.at(struct, address - layout.fields[member].offset)
-        if isinstance(found, Struct):
-            yield found
-
-
 def _proxies(space: TypedMemory) -> Iterator[tuple[Struct, str]]:
-    """Proxies with their servers and listeners: proxies_list, main_proxies since 3.5-dev4."""
-    chained = _chained(space, "proxies_list", "proxy")
-    listed = _listed(space, space.variable("main_proxies"), "proxy", "el")
-    for proxies in (chained, listed):
-        for proxy in proxies:
-            name = _id(proxy)
-            yield proxy, f"proxy {name}"
-            # px->srv chains its servers up to 3.4; px->servers is a list since 3.5-dev.
-            servers = _chained(space, "", "server", proxy.number("srv"))
-            for server in (*servers, *_listed(space, proxy.address_of("servers"), "server", "el_px")):
-                yield server, f"server {name}/{_id(server)}"
-            for listener in _listed(space, proxy.address_of("conf.listeners"), "listener", "by_fe"):
-                yield listener, f"listener {listener.text('name', 100) or '?'} of {name}"
+    """Proxies with their servers and listeners."""
+    for proxy in find_proxies(space, Walk(), _MOST) or ():
+        name = _id(proxy)
+        yield proxy, f"proxy {name}"
+        for server in find_servers(proxy, Walk(), _MOST) or ():
+            yield server, f"server {name}/{_id(server)}"
+        for listener in find_listeners(proxy, Walk(), _MOST) or ():
+            yield listener, f"listener {listener.text('name', 100) or '?'} of {name}"
 
 
 def _peers(space: TypedMemory) -> Iterator[tuple[Struct, str]]:
-    for section in _chained(space, "cfg_peers", "peers"):
+    for section in find_sections(space, Walk(), _MOST) or ():
         yield section, f"peers section {_id(section)}"
-        for peer in _chained(space, "", "peer", section.number("remote")):
+        for peer in find_peers(section, Walk(), _MOST) or ():
             yield peer, f"peer {_id(section)}/{_id(peer)}"
 
 
 def _pools(space: TypedMemory) -> Iterator[tuple[Struct, str]]:
-    for pool in _listed(space, space.variable("pools"), "pool_head", "list"):
+    head = space.variable("pools")
+    for pool in () if isinstance(head, Absence) else listed(space, "pool_head", head, Walk(), _MOST) or ():
         yield pool, f"pool {pool.text('name', 64) or '?'}"
 
 

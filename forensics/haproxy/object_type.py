@@ -12,8 +12,8 @@ from functools import cached_property
 from forensics.absence import Absence
 from forensics.haproxy.leads import number
 from forensics.haproxy.obj_type import struct_of, type_name
+from forensics.haproxy.object_lists import find_tables, iter_stream_heads
 from forensics.haproxy.pool import Pools
-from forensics.haproxy.pool_doubts import stream_lists, tables_of
 from forensics.haproxy.pool_lookup import PoolObject
 from forensics.haproxy.structs import Struct
 from forensics.haproxy.walks import Walk, iter_list
@@ -35,7 +35,7 @@ USERS = {
 }  # fmt: skip
 #: TASK_F_TASKLET (2.4+), in `state` of what has the members of a task.
 _TASKLET = 0x8000
-_MOST_STREAMS = 20_000
+_MOST_STREAMS, _MOST_TABLES = 20_000, 50_000
 
 
 @record
@@ -74,7 +74,10 @@ class ObjectTypes:
     @cached_property
     def _entries(self) -> dict[int, int]:
         """Pools of entries of stick-tables, and how many bytes of data lie before the entry itself."""
-        tables = [(one.number("pool") or 0, one.number("data_size") or 0) for one in tables_of(self._space)]
+        tables = [
+            (one.number("pool") or 0, one.number("data_size") or 0)
+            for one in find_tables(self._space, Walk(), _MOST_TABLES) or ()
+        ]
         return {pool: size + 7 & ~7 for pool, size in tables}
 
     def find(self, found: PoolObject) -> ObjectType:
@@ -140,7 +143,7 @@ class ObjectTypes:
     @cached_property
     def _streams(self) -> frozenset[int]:
         """The links of all streams."""
-        heads, walk = stream_lists(self._space), Walk()
+        heads, walk = iter_stream_heads(self._space), Walk()
         return frozenset(one for head in heads for one in iter_list(self._space.memory, head, walk, _MOST_STREAMS))
 
 

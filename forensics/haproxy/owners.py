@@ -11,10 +11,17 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from forensics.absence import Absence
+from forensics.haproxy.object_lists import (
+    find_listeners,
+    find_peers,
+    find_proxies,
+    find_sections,
+    find_servers,
+    find_tables,
+)
 from forensics.haproxy.pool import Pools
-from forensics.haproxy.pool_doubts import tables_of
 from forensics.haproxy.structs import Struct
-from forensics.haproxy.walks import Walk, iter_chain, iter_list
+from forensics.haproxy.walks import Walk
 from forensics.record import record
 
 #: Global arrays and structures, and their types.
@@ -90,66 +97,27 @@ class Owners:
         logs = self._space.pointed("startup_logs", "ring")
         if isinstance(logs, Struct):
             yield _owned(logs, "startup_logs", "the variable startup_logs")
-        for table in tables_of(self._space):
+        for table in find_tables(self._space, Walk(), self._most) or ():
             yield _owned(table, _named("stick-table", table), "the list of stick-tables")
         yield from self._iter_peers()
-        for proxy in self._iter_proxies():
+        for proxy in find_proxies(self._space, Walk(), self._most) or ():
             yield _owned(proxy, _named("proxy", proxy), "the list of proxies")
             yield from self._iter_parts(proxy)
 
-    def _iter_proxies(self) -> Iterator[Struct]:
-        """proxies_list is a chain by `next` until 3.5-dev3, main_proxies a list of `el` after it."""
-        layout = self._space.layout("proxy")
-        if isinstance(layout, Absence):
-            return
-        head, first = self._space.variable("main_proxies"), self._space.word("proxies_list")
-        if isinstance(head, int) and "el" in layout.fields:
-            elements = iter_list(self._space.memory, head, Walk(), self._most)
-            starts: Iterator[int] = (one - layout.fields["el"].offset for one in elements)
-        elif isinstance(first, int) and "next" in layout.fields:
-            starts = iter_chain(self._space.memory, first, layout.fields["next"].offset, Walk(), self._most)
-        else:
-            return
-        for start in starts:
-            one = self._space.at("proxy", start)
-            if isinstance(one, Struct):
-                yield one
-
     def _iter_parts(self, proxy: Struct) -> Iterator[Owned]:
-        """Servers (a chain by `next`, a list of `el_px` since 3.5-dev4) and listeners (a list of `by_fe`)."""
-        for struct, what, head, link in (
-            ("server", "server", "servers", "el_px"), ("server", "server", "srv", "next"),
-            ("listener", "listener", "conf.listeners", "by_fe"),
-        ):  # fmt: skip
-            layout, start = self._space.layout(struct), proxy.address_of(head)
-            field = layout.fields.get(link) if not isinstance(layout, Absence) else None
-            if field is None or isinstance(start, Absence):
-                continue
-            memory, walk = self._space.memory, Walk()
-            if field.kind == "pointer":
-                starts = iter_chain(memory, proxy.number(head) or 0, field.offset, walk, self._most)
-            else:
-                starts = iter_list(memory, start, walk, self._most)
-            for each in starts:
-                one = self._space.at(struct, each if field.kind == "pointer" else each - field.offset)
-                if isinstance(one, Struct):
-                    yield _owned(one, _named(what, one), f"the proxy's list of {what}s")
+        """Servers and listeners."""
+        for what, found in (
+            ("server", find_servers(proxy, Walk(), self._most)),
+            ("listener", find_listeners(proxy, Walk(), self._most)),
+        ):
+            for one in found or ():
+                yield _owned(one, _named(what, one), f"the proxy's list of {what}s")
 
     def _iter_peers(self) -> Iterator[Owned]:
-        first, layout = self._space.word("cfg_peers"), self._space.layout("peers")
-        if not isinstance(first, int) or isinstance(layout, Absence) or "next" not in layout.fields:
-            return
-        for start in iter_chain(self._space.memory, first, layout.fields["next"].offset, Walk(), self._most):
-            section = self._space.at("peers", start)
-            if not isinstance(section, Struct):
-                return
+        for section in find_sections(self._space, Walk(), self._most) or ():
             yield _owned(section, _named("peers section", section), "the variable cfg_peers")
-            peer = section.follow("remote", "peer")
-            for _number in range(self._most):
-                if not isinstance(peer, Struct):
-                    break
+            for peer in find_peers(section, Walk(), self._most) or ():
                 yield _owned(peer, _named("peer", peer), "the list of peers")
-                peer = peer.follow("next", "peer")
 
 
 def _owned(one: Struct, label: str, proof: str) -> Owned:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 
 from forensics.absence import Absence
+from forensics.haproxy.object_lists import find_tables, iter_stream_heads
 from forensics.haproxy.pool import Pool, Pools, Usage
 from forensics.haproxy.pool_objects import damages
-from forensics.haproxy.structs import Struct, TypedMemory
-from forensics.haproxy.walks import Walk, iter_chain, iter_list
+from forensics.haproxy.structs import TypedMemory
+from forensics.haproxy.walks import Walk, iter_list
 from forensics.record import record
 
 #: Streams, and stick-tables, that are counted.
@@ -99,7 +100,7 @@ class Doubts:
         if isinstance(streams, int) and isinstance(pool, int) and alone.get(pool) == 1:
             owned[pool] = streams, "streams"
         entries: dict[int, list[int]] = {}
-        for table in tables_of(space):
+        for table in find_tables(space, Walk(), _MOST) or ():
             entries.setdefault(table.number("pool") or 0, []).append(table.number("current") or 0)
         for pool, counts in entries.items():
             if alone.get(pool) == len(counts):
@@ -109,7 +110,7 @@ class Doubts:
 
 def count_streams(space: TypedMemory) -> int | Absence:
     """The number of streams in the lists of all threads (2.5+: thread_ctx; 2.4: thread_info; before: one list)."""
-    heads = stream_lists(space)
+    heads = list(iter_stream_heads(space))
     if not heads:
         return Absence("streams", "this build's layout does not tell where their lists are")
     walk = Walk()
@@ -117,23 +118,3 @@ def count_streams(space: TypedMemory) -> int | Absence:
     if walk.cut or walk.broken is not None:
         return Absence("streams", walk.broken.reason if walk.broken else f"there are more than {_MOST}")
     return found
-
-
-def stream_lists(space: TypedMemory) -> list[int]:
-    """The heads of the lists of streams."""
-    for variable, struct in (("ha_thread_ctx", "thread_ctx"), ("ha_thread_info", "thread_info")):
-        heads = [one.address_of("streams") for one in space.array(variable, struct, 1024)]
-        found = [head for head in heads if isinstance(head, int) and space.memory.word(head)]
-        if found:
-            return found
-    head = space.variable("streams")
-    return [head] if isinstance(head, int) else []
-
-
-def tables_of(space: TypedMemory) -> list[Struct]:
-    """The stick-tables."""
-    first, layout = space.word("stktables_list"), space.layout("stktable")
-    if not isinstance(first, int) or isinstance(layout, Absence) or "next" not in layout.fields:
-        return []
-    chain = iter_chain(space.memory, first, layout.fields["next"].offset, Walk(), _MOST)
-    return [one for address in chain if isinstance(one := space.at("stktable", address), Struct)]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forensics.absence import Absence
-from forensics.haproxy.chains import chained, listed
 from forensics.haproxy.leads import number, text
 from forensics.haproxy.obj_type import of_kind
+from forensics.haproxy.object_lists import find_listeners, find_proxies
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.haproxy.walks import Walk
 from forensics.record import record
@@ -73,24 +72,11 @@ def _status(struct: Struct) -> str:
     return "disabled" if number(struct, "disabled") else "ready"
 
 
-def all_proxies(space: TypedMemory, walk: Walk) -> Iterator[Struct] | Absence:
-    """All proxies: the list ``main_proxies`` since 3.5-dev4, a chain from ``proxies_list`` before that."""
-    layout, head = space.layout("proxy"), space.variable("main_proxies")
-    if isinstance(layout, Absence):
-        return layout
-    if isinstance(head, int) and "el" in layout.fields:
-        return listed(space, "proxy", head, walk, _MOST, "el")
-    first = space.word("proxies_list")
-    return first if isinstance(first, Absence) else chained(space, "proxy", first, walk, _MOST)
-
-
 def iter_proxies(space: TypedMemory, walk: Walk) -> Iterator[Struct]:
     """All proxies, as long as what comes says of itself that it is one."""
-    yield from of_kind(all_proxies(space, walk), "PROXY", walk)
+    yield from of_kind(find_proxies(space, walk, _MOST), "PROXY", walk)
 
 
 def iter_listeners(proxy: Struct, walk: Walk) -> Iterator[Struct]:
-    """The listeners of a frontend (``conf.listeners``, elements ``by_fe``)."""
-    head = proxy.address_of("conf.listeners")
-    found = head if isinstance(head, Absence) else listed(proxy.space, "listener", head, walk, _MOST, "by_fe")
-    yield from of_kind(found, "LISTENER", walk)
+    """The listeners of a frontend."""
+    yield from of_kind(find_listeners(proxy, walk, _MOST), "LISTENER", walk)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.chains import chained, listed
 from forensics.haproxy.leads import number, text
 from forensics.haproxy.obj_type import of_kind
+from forensics.haproxy.object_lists import find_servers
 from forensics.haproxy.sockaddr import SocketAddress, parse_address
 from forensics.haproxy.structs import Struct
 from forensics.haproxy.walks import Walk
@@ -81,11 +81,6 @@ def _target(struct: Struct) -> SocketAddress | Absence:
 
 
 def iter_servers(proxy: Struct, walk: Walk) -> Iterator[Server]:
-    """The servers of a proxy: the list ``servers`` since 3.5-dev4, a chain from ``srv`` before that."""
-    space, layout, head = proxy.space, proxy.space.layout("server"), proxy.address_of("servers")
-    if isinstance(head, int) and not isinstance(layout, Absence) and "el_px" in layout.fields:
-        found = listed(space, "server", head, walk, _MOST, "el_px")
-    else:
-        found = chained(space, "server", number(proxy, "srv"), walk, _MOST)
-    for server in of_kind(found, "SERVER", walk):
+    """The servers of a proxy, as long as what comes says of itself that it is one."""
+    for server in of_kind(find_servers(proxy, walk, _MOST), "SERVER", walk):
         yield read_server(server)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.chains import chained
 from forensics.haproxy.leads import number, text
+from forensics.haproxy.object_lists import find_tables
 from forensics.haproxy.plock import LockWord, lock_word
 from forensics.haproxy.stick_data import DataType, stored_types
 from forensics.haproxy.structs import Struct, TypedMemory
@@ -95,10 +95,7 @@ def read_tables(
     space: TypedMemory, walk: Walk | None = None, most: int = MOST_TABLES
 ) -> tuple[StickTable, ...] | Absence:
     """The first ``most`` tables, in the order of the list; ``walk`` tells where a broken link ended it."""
-    first = space.word("stktables_list")
-    if isinstance(first, Absence):
-        return first
-    found = chained(space, "stktable", first, walk or Walk(), most)
+    found = find_tables(space, walk or Walk(), most)
     return found if isinstance(found, Absence) else tuple(_read_table(space, one) for one in found)
 
 

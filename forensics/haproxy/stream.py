@@ -14,6 +14,7 @@ from forensics.haproxy.http_txn import Transaction, read_transaction
 from forensics.haproxy.leads import Leads, number
 from forensics.haproxy.listener import Listener, read_listener
 from forensics.haproxy.obj_type import Object, read_object
+from forensics.haproxy.object_lists import iter_stream_heads
 from forensics.haproxy.proxy import Proxy, read_proxy
 from forensics.haproxy.rule import Rule, current_rule, last_rule
 from forensics.haproxy.server import Server, read_server
@@ -92,7 +93,7 @@ class Streams:
         layout = self.space.layout("stream")
         if isinstance(layout, Absence) or "list" not in layout.fields:
             return
-        for head in _heads(self.space):
+        for head in iter_stream_heads(self.space):
             walk = Walk()
             self.walks.append(walk)
             for element in iter_list(self.space.memory, head, walk, _MOST):
@@ -205,24 +206,6 @@ def _retries(struct: Struct) -> int:
         return number(struct, "conn_retries")
     back = struct.inner("si", 1)
     return 0 if isinstance(back, Absence) else number(back, "conn_retries")
-
-
-def _heads(space: TypedMemory) -> Iterator[int]:
-    """The heads of the lists: of each thread's context (2.5), of its info (2.4), or the only one (up to 2.3)."""
-    for variable, struct in (("ha_thread_ctx", "thread_ctx"), ("ha_thread_info", "thread_info")):
-        layout = space.layout(struct)
-        if isinstance(layout, Absence) or "streams" not in layout.fields:
-            continue
-        threads = space.object("global", "global")
-        most = 0 if isinstance(threads, Absence) else number(threads, "nbthread")
-        for thread in space.array(variable, struct, most if 0 < most <= 4096 else 4096):
-            # Threads that do not exist have a list that was never initialised.
-            if number(thread, "streams.n"):
-                yield thread.address + layout.fields["streams"].offset
-        return
-    head = space.variable("streams")
-    if isinstance(head, int):
-        yield head
 
 
 def _own_type(struct: Struct) -> int:
