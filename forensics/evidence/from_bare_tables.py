@@ -9,7 +9,7 @@ from forensics.evidence.fact import Fact
 from forensics.evidence.from_state_threads import tells_lock_state
 from forensics.evidence.table_scene import Scene
 from forensics.haproxy.bare_tables import UNSHARDED, BareTable, awaited, bare_tables, bare_task, requeue_lock
-from forensics.haproxy.table_locks import requeue_window, waiting_frames
+from forensics.haproxy.locks.table_locks import requeue_window, waiting_frames
 from forensics.symbols.layout import OF_THIS_RELEASE
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.haproxy.locks.spin import Spin
 from forensics.haproxy.plock import LockWord
-from forensics.haproxy.spin import Spin
 from forensics.names import plain_name
 from forensics.source import Source
 
 if TYPE_CHECKING:
     from forensics.evidence.core_witness import CoreWitness
-    from forensics.haproxy.locks import Lock, Locks
+    from forensics.haproxy.locks.awaited import Lock, Locks
     from forensics.haproxy.state import State
     from forensics.haproxy.task import Task
     from forensics.haproxy.threads import Thread

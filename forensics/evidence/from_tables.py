@@ -10,10 +10,10 @@ from forensics.evidence.fact import Fact
 from forensics.evidence.from_bare_tables import bare_lock_facts, bare_task_facts, bare_window
 from forensics.evidence.from_state_threads import tells_lock_state
 from forensics.evidence.table_scene import Scene, find_scene
+from forensics.haproxy.locks.table_locks import awaited_lock, owner_of, requeue_window
 from forensics.haproxy.queued_task import QueuedTask, find_queued_task
 from forensics.haproxy.stick_table import StickTable, is_sharded, looks_right, read_tables
 from forensics.haproxy.structs import TypedMemory
-from forensics.haproxy.table_locks import awaited_lock, owner_of, requeue_window
 from forensics.source import Source
 from forensics.symbols.layout import OF_THIS_BUILD, Layout
 

@@ -13,7 +13,7 @@ from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
 
 if TYPE_CHECKING:
-    from forensics.haproxy.locks import Locks
+    from forensics.haproxy.locks.awaited import Locks
     from forensics.haproxy.threads import Thread
 
 
@@ -52,7 +52,7 @@ class State:
     @cached_property
     def locks(self) -> Locks:
         """The locks that threads wait for."""
-        from forensics.haproxy.locks import read_locks
+        from forensics.haproxy.locks.awaited import read_locks
 
         return read_locks(self)
 

@@ -11,13 +11,13 @@ from itertools import islice
 
 from forensics.absence import Absence
 from forensics.haproxy.activity import IDLE, activity_of
-from forensics.haproxy.dump_text import DumpText, iter_dumps
-from forensics.haproxy.lock_holders import held, history
+from forensics.haproxy.death.dump_text import DumpText, iter_dumps
+from forensics.haproxy.locks.holders import held, history
+from forensics.haproxy.locks.waits import running_frames
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import known
 from forensics.haproxy.task import Task, read_task
 from forensics.haproxy.threads import Thread
-from forensics.haproxy.waits import running_frames
 from forensics.report.scrub import scrub_text
 from forensics.show.answer import Answer, Question
 from forensics.unwind.frame import ThreadStack
