@@ -119,4 +119,3 @@ def _lock(scene: Scene, known: Sequence[StickTable]) -> Iterator[Fact | Absence]
     yield Fact("lock.table_peers", bool(table.peers), peers, table.trust)
     if not tells_lock_state(scene.witness):
         yield Fact("lock.state", lock.word.state, where, table.trust)
-

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 from forensics.absence import Absence
-from forensics.haproxy.activity import BUSY, CRASHED, IDLE, STOPPED, activity_of
 from forensics.haproxy.death.memory_text import iter_texts
 from forensics.haproxy.death.record import Stall, Stuck
 from forensics.haproxy.death.stuck import KINDS, interrupted, stuck_in
 from forensics.haproxy.locks.waits import iter_waits
+from forensics.haproxy.occupation import BUSY, CRASHED, IDLE, STOPPED, occupation_of
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import TypedMemory
 from forensics.unwind.backtrace import Process
@@ -69,10 +69,10 @@ def _marked(process: Process, stacks: Sequence[ThreadStack]) -> tuple[frozenset[
 
 def _may_hold(stack: ThreadStack, process: Process) -> bool:
     """Whether the thread was at work, and neither idle nor waiting itself."""
-    activity = activity_of([frame.function for frame in interrupted(stack)])
-    if activity.rank == IDLE:
+    occupation = occupation_of([frame.function for frame in interrupted(stack)])
+    if occupation.rank == IDLE:
         return False
-    return activity.rank in (CRASHED, STOPPED, BUSY) and stuck_in(process, stack).what not in (*_WAITS, "poller")
+    return occupation.rank in (CRASHED, STOPPED, BUSY) and stuck_in(process, stack).what not in (*_WAITS, "poller")
 
 
 def explain(stall: Stall) -> str:

@@ -173,10 +173,10 @@ def _locks(state: State, threads: Sequence[Thread], waits: Sequence[Wait]) -> It
 
 def _others_run(state: State, lwps: set[int]) -> bool:
     """Whether a thread that is not one of ``lwps`` does anything."""
-    from forensics.haproxy.activity import IDLE, activity_of
+    from forensics.haproxy.occupation import IDLE, occupation_of
 
     others = [stack for stack in state.stacks if stack.lwp not in lwps]
-    return any(activity_of([frame.function for frame in stack.frames]).rank != IDLE for stack in others)
+    return any(occupation_of([frame.function for frame in stack.frames]).rank != IDLE for stack in others)
 
 
 def _isolation(state: State, threads: Sequence[Thread]) -> Isolation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forensics.haproxy.activity import BUSY, IDLE, STOPPED, WAITING, activity_of
+from forensics.haproxy.occupation import BUSY, IDLE, STOPPED, WAITING, occupation_of
 
 HANDLER = "<signal handler called>"
 
@@ -39,7 +39,7 @@ HANDLER = "<signal handler called>"
     ],
 )  # fmt: skip
 def test_activities(functions: list[str], rank: int, words: str) -> None:
-    found = activity_of(functions)
+    found = occupation_of(functions)
     assert (found.rank, found.words) == (rank, words)
 
 
@@ -47,4 +47,4 @@ def test_activities(functions: list[str], rank: int, words: str) -> None:
     "name", ["task_unlock_all", "epoll_waiter", "pollute", "http_wait_for_request", "futexture_x1"]
 )
 def test_names_that_only_look_like_waiting_are_busy(name: str) -> None:
-    assert activity_of([name, "main"]).rank == BUSY
+    assert occupation_of([name, "main"]).rank == BUSY
