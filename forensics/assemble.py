@@ -136,7 +136,7 @@ def _dated_assertion(crash: Crash, function: str) -> document.DatedAssertion | N
 
 
 def _culprit(witness: CoreWitness | None) -> Frame | None:
-    from forensics.haproxy.death import culprit_frames
+    from forensics.haproxy.death.cause import culprit_frames
 
     if witness is None or not witness.crashed.crashed:
         return None

@@ -195,13 +195,6 @@ CATALOGUE: tuple[FactKind, ...] = (
         _SYMBOLS,
     ),
     FactKind(
-        "lock.state",
-        "state of that lock",
-        "str",
-        "what the word of that lock said at death: `read`, `seek` (also a spin lock) or `write`",
-        _SYMBOLS,
-    ),
-    FactKind(
         "lock.table_peers",
         "peers are attached to that table",
         "bool",
@@ -266,10 +259,10 @@ CATALOGUE: tuple[FactKind, ...] = (
         f"{_CORE}, and the executable",
     ),
     FactKind(
-        "lock.word_state",
+        "lock.state",
         "what the lock's word says",
         "str",
-        "that word, decoded: `free`, `read`, `seek` (also a spin lock) or `write`",
+        "the word of the lock that is waited for, decoded: `free`, `read`, `seek` (also a spin lock) or `write`",
         f"{_CORE}, and the executable",
     ),
     FactKind(
