@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Record
 from forensics.logs.thread_dump import is_thread_line
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, is_trace_header, name_by_callers, parse_frame
 from forensics.record import record

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Record
 from forensics.logs.signals import known_signal
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, field, replace
 
 from forensics.culprit import SIGNAL_FRAME, is_dying
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
+from forensics.logs.line import Record
 from forensics.logs.signals import known_signal
 from forensics.record import record
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Record
 from forensics.record import record, replace
 
 CLUES = (Clue(b"segfault at "), Clue(b"general protection"), Clue(b"] trap ", b"[a-z]"), Clue(b"Code: ", b"[0-9a-f<]"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Record
 from forensics.record import record
 
 CLUES = (Clue(b"oom-kill:c"), Clue(b"oom-kill'"), Clue(b"OOMKilled"), Clue(b"memory: Kill"))

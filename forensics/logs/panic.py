@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Record
 from forensics.logs.thread_dump import OpenThread, ThreadDump, open_thread
 from forensics.record import record
 

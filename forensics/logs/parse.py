@@ -8,11 +8,13 @@ from typing import IO
 
 from forensics.absence import Absence
 from forensics.logs.bug import BugRecogniser, BugReport
-from forensics.logs.carrier import unwrap
+from forensics.logs.carrier import Unwrapper
 from forensics.logs.coredump import CoredumpRecogniser, CoredumpReport
+from forensics.logs.encoding import TextStream
 from forensics.logs.fatal import Fatal, pick_fatal
+from forensics.logs.framing import framing_of
 from forensics.logs.gdb import BacktraceRecogniser, PastedBacktrace
-from forensics.logs.interest import telling_lines
+from forensics.logs.interest import telling_units
 from forensics.logs.kernel import KernelFault, KernelRecogniser
 from forensics.logs.master import WorkerExit, WorkerExitRecogniser
 from forensics.logs.mentions import Mention, MentionRecogniser
@@ -60,8 +62,11 @@ def parse_stream(stream: IO[bytes]) -> LogEvidence:
     coredumps, backtraces, mentions = CoredumpRecogniser(), BacktraceRecogniser(), MentionRecogniser()
     recognisers = (bugs, panics, exits, kernel, systemd, memory, coredumps, backtraces, mentions)
     number, carriers = 0, set[str]()
-    for number, raw in telling_lines(stream):
-        for line in unwrap(raw, number) if raw else ():
+    text = TextStream(stream)
+    framing = framing_of(text.head)
+    unwrapper = Unwrapper(framing)
+    for number, raw in telling_units(text, framing):
+        for line in unwrapper.feed(raw, number) if raw else unwrapper.close():
             carriers.add(line.carrier)
             for recogniser in recognisers:
                 recogniser.feed(line)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
+from forensics.logs.line import Record
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, name_by_callers, parse_frame, parse_symbol
 from forensics.record import record
 
