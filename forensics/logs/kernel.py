@@ -6,7 +6,7 @@ import re
 
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
-from forensics.logs.line import Record
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.record import record, replace
 
 CLUES = (Clue(b"segfault at "), Clue(b"general protection"), Clue(b"] trap ", b"[a-z]"), Clue(b"Code: ", b"[0-9a-f<]"))
@@ -54,6 +54,7 @@ class KernelFault:
     code: bytes | None
     code_ip: int | None
     line: int
+    origin: Origin = origin_field()
 
 
 class KernelRecogniser:
@@ -61,6 +62,7 @@ class KernelRecogniser:
 
     def __init__(self) -> None:
         self.found: Kept[KernelFault] = Kept()
+        self._last: KernelFault | None = None
 
     def feed(self, record: Record) -> None:
         """Read one record."""
@@ -68,8 +70,9 @@ class KernelRecogniser:
         if "segfault at " in text or " sp:" in text:
             if fault := parse_fault(record):
                 self.found.append(fault)
-        elif "Code: " in text and self.found.last:
-            self._add_code(self.found.last, record)
+                self._last = fault
+        elif "Code: " in text and self._last:
+            self._add_code(self._last, record)
 
     def close(self) -> None:
         """Nothing stays open: the code is added to the fault that it follows."""
@@ -80,7 +83,8 @@ class KernelRecogniser:
             words = match[1].split()
             marked = next((index for index, word in enumerate(words) if word.startswith("<")), None)
             code = bytes.fromhex("".join(word.strip("<>") for word in words))
-            self.found.amend(replace(fault, code=code, code_ip=marked))
+            self._last = replace(fault, code=code, code_ip=marked)
+            self.found.amend(fault, self._last)
 
 
 def parse_fault(record: Record) -> KernelFault | None:
@@ -106,6 +110,7 @@ def parse_fault(record: Record) -> KernelFault | None:
         code=None,
         code_ip=None,
         line=record.line,
+        origin=record.origin,
     )
 
 

@@ -14,7 +14,7 @@ _UNIX_DATE = r"\d{9,10}\.\d{6}"
 _BSD_DATE = r"[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
 #: A host may be an IPv6 address, but never ends with a colon: that would be a tag without a host.
 _HOST = r"(?:([^\s\[\]]{0,254}[^\s:\[\]]) )?"
-#: The kernel's own lines begin like a tag, where nothing stands between them and their time (`dmesg --time-format iso`).
+#: The kernel's own lines begin like a tag where nothing stands between them and their time (`dmesg --time-format`).
 _TAG = r"([^\s\[\]:]{1,128})(?:\[(\d{1,10})\])?:(?! ?(?:segfault at |unhandled )) ?(.*)"
 
 _COMPOSE = re.compile(r"([A-Za-z0-9][\w.-]{0,127}) +\| ?(.*)", re.DOTALL)
