@@ -46,12 +46,12 @@ class LogReading:
         text = TextStream(stream)
         framing = framing_of(text.head)
         unwrapper = Unwrapper(framing, modified)
-        before = number = self.lines_read
+        before = self.lines_read
         for number, unit in telling_units(text, framing):
+            self.lines_read = before + number
             for record in unwrapper.feed(unit, before + number) if unit else unwrapper.close():
                 self._carriers.add(record.carrier)
                 self._writers.feed(record)
-        self.lines_read = before + number
 
     def evidence(self) -> LogEvidence:
         """What all of it tells."""

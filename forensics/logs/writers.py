@@ -23,6 +23,7 @@ MAX_WRITERS = 64
 _Source = tuple[str | None, str | None, int | None]
 _NOBODY: _Source = (None, None, None)
 
+
 class _Recogniser(Protocol):
     """One shape of evidence, as it is written by one process."""
 
