@@ -67,16 +67,24 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | N
 def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, Report]]:
     """Every incident that one input tells of, with its number; 0 for the only one. Raises as ``triage`` does."""
     taken, gaps = _take_all([path])
-    log = None if any(one.kind == "core" for one in taken) else _read([one.path for one in taken], None)
-    if log is None or len(log.evidence.incidents) < 2:
+    if any(one.kind == "core" for one in taken):
         yield 0, triage([path], options)
         return
     from forensics.evidence.from_log import collect_log
 
-    for incident in log.evidence.incidents:
-        told = partial(log.placed, collect_log(incident.evidence, log.name))
-        crash = collect([(f"log {log.name}", told)], (*gaps, *log.gaps))
-        yield incident.number, _report(taken, None, crash, options)
+    log = _read([one.path for one in taken], None)
+    several = len(log.evidence.incidents) > 1
+    for incident in log.evidence.incidents if several else (None,):
+        told = partial(log.placed, collect_log(incident.evidence if incident else log.evidence, log.name))
+        crash = collect([(f"log {log.name}", told)], (*gaps, *log.gaps, *_lost(log)))
+        yield incident.number if incident else 0, _report(taken, None, crash, options)
+
+
+def _lost(log: LogFiles) -> Iterator[Absence]:
+    """That a log tells of more deaths than are kept."""
+    if count := log.evidence.earlier_incidents:
+        why = f"the first {count} were too many to be kept"
+        yield Absence(f"earlier incidents of {log.name}", why, "a shorter piece of the log")
 
 
 def _report(taken: Sequence[Taken], witness: CoreWitness | None, crash: Crash, options: Options) -> Report:

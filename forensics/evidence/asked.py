@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
+from forensics.evidence.fact import OTHERS
 from forensics.logs import Incident, LogEvidence
 from forensics.record import open_record
 
@@ -49,7 +50,7 @@ class Asked:
             return
         what = f"no incident {self.number}" if self.pid is None else f"no incident of pid {self.pid}"
         told = f"the logs tell of {self.told}" if self.told else "the logs tell of no death"
-        raise UsageError(f"there is {what}: {told}", "`haproxy-forensics scan LOG` shows one line each, with its pid")
+        raise UsageError(f"there is {what}: {told}", "`haproxy-forensics scan LOG` shows one line each, with its number and pid")
 
     def _wanted(self, incidents: Sequence[Incident]) -> Incident | None:
         if self.pid is not None:
@@ -97,7 +98,7 @@ def other_incidents(log: LogEvidence, chosen: Incident, path: str) -> Iterator[A
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
     lost = f"; the first {log.earlier_incidents} were too many to be kept" if log.earlier_incidents else ""
     yield Absence(
-        f"other incidents of {path}",
+        f"{OTHERS}{path}",
         f"it tells of {total} deaths, and this report is about {_named(chosen)};"
         f" the others: {', '.join(named)}{more}{lost}",
         "`--incident N` or `--pid PID` for another one; `haproxy-forensics scan` shows all, one line each",

@@ -25,7 +25,7 @@ class LogFile:
 
 @record
 class LogFiles:
-    """A log that was read. ``starts`` are the numbers of the lines before each of ``paths``; ``gaps`` what was damaged."""
+    """A log that was read. ``starts`` are the lines before each of ``paths``, ``gaps`` what was damaged."""
 
     paths: tuple[str, ...]
     starts: tuple[int, ...]
