@@ -50,7 +50,8 @@ class Asked:
             return
         what = f"no incident {self.number}" if self.pid is None else f"no incident of pid {self.pid}"
         told = f"the logs tell of {self.told}" if self.told else "the logs tell of no death"
-        raise UsageError(f"there is {what}: {told}", "`haproxy-forensics scan LOG` shows one line each, with its number and pid")
+        hint = "`haproxy-forensics scan LOG` shows one line each, with its number and pid"
+        raise UsageError(f"there is {what}: {told}", hint)
 
     def _wanted(self, incidents: Sequence[Incident]) -> Incident | None:
         if self.pid is not None:

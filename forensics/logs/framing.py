@@ -31,9 +31,9 @@ class Framing:
         """Where the unit that begins at ``start`` ends; the end of the block when it does not."""
         return block.find(b"\n", start) + 1 or len(block)
 
-    def last(self, block: bytes, known: int) -> int:
-        """Where the last complete unit of a block ends, 0 for none; none ended in the first ``known`` bytes."""
-        return block.rfind(b"\n", known) + 1
+    def last(self, block: bytes) -> int:
+        """Where the last unit that is sure to be complete ends in a block, 0 for none."""
+        return block.rfind(b"\n") + 1
 
     def first(self, block: bytes) -> int:
         """Where a unit that began before the block ends, 0 when it does not."""
@@ -62,9 +62,9 @@ class SeparatedFraming(Framing):
         found = block.find(self._separator, start)
         return len(block) if found < 0 else found + self._own
 
-    def last(self, block: bytes, known: int) -> int:
+    def last(self, block: bytes) -> int:
         """As above."""
-        found = block.rfind(self._separator, max(0, known - len(self._separator)))
+        found = block.rfind(self._separator)
         return 0 if found < 0 else found + self._own
 
     def first(self, block: bytes) -> int:
@@ -89,9 +89,9 @@ class VerboseFraming(Framing):
         found = self._BEGIN.search(block, start)
         return found.end() if found else len(block)
 
-    def last(self, block: bytes, known: int) -> int:
+    def last(self, block: bytes) -> int:
         """As above."""
-        return _outermost(block, max(0, known - 1), len(block) - 1) + 1
+        return _outermost(block, 0, len(block) - 1) + 1
 
     def first(self, block: bytes) -> int:
         """As above."""
@@ -135,9 +135,9 @@ class PartialFraming(Framing):
             start, end = end, super().end(block, end)
         return end
 
-    def last(self, block: bytes, known: int) -> int:
+    def last(self, block: bytes) -> int:
         """As above; one broken line is left for the next block, more are not."""
-        end = super().last(block, known)
+        end = super().last(block)
         if end:
             start = super().start(block, 0, end - 1)
             if start and self._broken(block, start, end):

@@ -110,13 +110,13 @@ def _blocks(stream: TextStream, framing: Framing) -> Iterator[bytes]:
             if not start:
                 continue
             block, skipping = block[start:], False
-        known = len(rest)
-        rest += block
-        end = framing.last(rest, known)
+        end = framing.last(block)
         if end:
-            yield rest[:end]
-            rest = rest[end:]
-        elif len(rest) >= MAX_JSON:
+            yield rest + block[:end]
+            rest = block[end:]
+            continue
+        rest += block
+        if len(rest) >= MAX_JSON:
             yield rest[:MAX_JSON] + b"\n"
             rest, skipping = b"", True
     if rest:
