@@ -61,10 +61,9 @@ class Unwrapper:
             read = read_export if self._framing == "export" else read_verbose
             if entry := read(unit):
                 yield from self._from_entry(entry, line)
-        elif self._framing in ("docker", "cri"):
-            for offset, part in enumerate(unit.split(b"\n")):
-                if part:
-                    yield from self._line(part, line + offset)
+        elif self._framing != "json":
+            for offset, part in enumerate(unit.removesuffix(b"\n").split(b"\n")):
+                yield from self._line(part, line + offset)
         else:
             yield from self._line(unit, line)
 

@@ -14,12 +14,12 @@ _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")
 def encoding_of(head: bytes) -> str:
     """``utf-16-le`` or ``utf-16-be``, "" for everything that is read as bytes.
 
-    Without a mark it is told by the zero bytes: in UTF-16 every other byte of mostly Latin text is one.
+    It is told by the zero bytes: in UTF-16 every other byte of mostly Latin text is one. With a mark fewer will do.
     """
-    for mark, name in _MARKS:
-        if head.startswith(mark):
-            return name
     sample = head[: min(len(head), 4096) & ~1]
+    for mark, name in _MARKS:
+        if head.startswith(mark) and sample.count(0) * 8 >= len(sample):
+            return name
     if len(sample) < 8:
         return ""
     even, odd = sample[0::2], sample[1::2]

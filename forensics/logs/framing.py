@@ -10,6 +10,8 @@ import re
 
 #: Lines that one broken line may consist of, and complete lines of another stream between two of its parts.
 _PARTS, _BETWEEN = 256, 4
+#: journalctl indents by as much as its shortest time, host and tag take.
+_INDENT = b" " * 20
 
 _EXPORT = (b"__CURSOR=", b"__REALTIME_TIMESTAMP=")
 _VERBOSE = re.compile(rb"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})? [A-Z0-9+-]{1,6} \[s=")
@@ -19,25 +21,44 @@ _DOCKER_WHOLE = re.compile(rb'\\n", ?"stream')
 
 
 class Framing:
-    """Plain lines."""
+    """Plain lines, with those below them that journalctl indented: a message of several lines."""
 
     name = "lines"
 
     def start(self, block: bytes, floor: int, place: int) -> int:
         """Where the unit around ``place`` begins, not before ``floor``."""
-        return max(block.rfind(b"\n", floor, place) + 1, floor)
+        start = _line_start(block, floor, place)
+        for _part in range(_PARTS):
+            if start <= floor or not block.startswith(_INDENT, start):
+                break
+            start = _line_start(block, floor, start - 1)
+        return start
 
     def end(self, block: bytes, start: int) -> int:
         """Where the unit that begins at ``start`` ends; the end of the block when it does not."""
-        return block.find(b"\n", start) + 1 or len(block)
+        end = _line_end(block, start)
+        for _part in range(_PARTS):
+            if not block.startswith(_INDENT, end):
+                break
+            end = _line_end(block, end)
+        return end
 
     def last(self, block: bytes) -> int:
         """Where the last unit that is sure to be complete ends in a block, 0 for none."""
-        return block.rfind(b"\n") + 1
+        end = block.rfind(b"\n") + 1
+        return self.start(block, 0, end - 1) or end if end else 0
 
     def first(self, block: bytes) -> int:
         """Where a unit that began before the block ends, 0 when it does not."""
         return block.find(b"\n") + 1
+
+
+def _line_start(block: bytes, floor: int, place: int) -> int:
+    return max(block.rfind(b"\n", floor, place) + 1, floor)
+
+
+def _line_end(block: bytes, start: int) -> int:
+    return block.find(b"\n", start) + 1 or len(block)
 
 
 class SeparatedFraming(Framing):
@@ -115,12 +136,12 @@ class PartialFraming(Framing):
 
     def start(self, block: bytes, floor: int, place: int) -> int:
         """As above; parts of another stream may stand between."""
-        start = begin = super().start(block, floor, place)
+        start = begin = _line_start(block, floor, place)
         between = 0
         for _part in range(_PARTS):
             if start <= floor or between == _BETWEEN:
                 break
-            end, start = start, super().start(block, floor, start - 1)
+            end, start = start, _line_start(block, floor, start - 1)
             between += 1
             if self._broken(block, start, end):
                 begin, between = start, 0
@@ -128,18 +149,18 @@ class PartialFraming(Framing):
 
     def end(self, block: bytes, start: int) -> int:
         """As above."""
-        end = super().end(block, start)
+        end = _line_end(block, start)
         for _part in range(_PARTS):
             if end == len(block) or not self._broken(block, start, end):
                 break
-            start, end = end, super().end(block, end)
+            start, end = end, _line_end(block, end)
         return end
 
     def last(self, block: bytes) -> int:
         """As above; one broken line is left for the next block, more are not."""
-        end = super().last(block)
+        end = block.rfind(b"\n") + 1
         if end:
-            start = super().start(block, 0, end - 1)
+            start = _line_start(block, 0, end - 1)
             if start and self._broken(block, start, end):
                 return self.start(block, 0, end - 1) or end
         return end

@@ -73,7 +73,7 @@ def telling_units(stream: TextStream, framing: Framing) -> Iterator[tuple[int, b
 
     The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes.
     """
-    number = window = 0
+    number = window = lead = 0
     for block in _blocks(stream, framing):
         hits = needles_in(block)
         at = position = 0
@@ -85,17 +85,18 @@ def telling_units(stream: TextStream, framing: Framing) -> Iterator[tuple[int, b
                     break
                 start = framing.start(block, position, hits[at])
                 number += block.count(b"\n", position, start)
-                position = start
+                position, lead = start, hits[at]
             end = framing.end(block, position)
             unit = block[position:end]
             if at < len(hits) and hits[at] < end and INTERESTING.search(unit):
                 window = WINDOW
                 yield number + 1, unit
-            elif window:
-                window -= 1
+            elif window or end <= lead:
+                window = max(0, window - 1)
                 yield number + 1, unit
             number += unit.count(b"\n") + (not unit.endswith(b"\n"))
             position = end
+            lead = lead if position <= lead else 0
         if position < len(block):
             number += block.count(b"\n", position) + (not block.endswith(b"\n"))
     yield number, b""

@@ -17,6 +17,8 @@ _HOST = r"(?:([^\s\[\]]{0,254}[^\s:\[\]]) )?"
 #: The kernel's own lines begin like a tag where nothing stands between them and their time (`dmesg --time-format`).
 _TAG = r"([^\s\[\]:]{1,128})(?:\[(\d{1,10})\])?:(?! ?(?:segfault at |unhandled )) ?(.*)"
 
+#: A tag of which nothing else tells that it is one: not "FATAL" or "free()", which stand behind a bare time too.
+_PROGRAM = re.compile(r"[a-z][\w./-]{0,127}\Z")
 _COMPOSE = re.compile(r"([A-Za-z0-9][\w.-]{0,127}) +\| ?(.*)", re.DOTALL)
 _KUBECTL = re.compile(r"\[pod/([^\]\s]{1,256})\] (.*)", re.DOTALL)
 _CRI = re.compile(rf"({_DATE}) (stdout|stderr) ([FP])(?::\S{{0,64}})?(?: (.*))?$", re.DOTALL)
@@ -81,7 +83,8 @@ def _peel_syslog(record: Record) -> Record:
     text = record.text
     if match := _RFC5424.match(text):
         return _tagged(record, match[5] or "", match[1], match[2], match[3], match[4])
-    if match := _SYSLOG.match(text) or _MONOTONIC.match(text):
+    match = _SYSLOG.match(text) or _MONOTONIC.match(text)
+    if match and (match[2] or match[4] or _PROGRAM.match(match[3])):
         return _tagged(record, match[5], match[1], match[2], match[3], match[4])
     if match := _TAGGED.match(text):
         return replace(record, text=match[3], identifier=match[1], pid=int(match[2]), carrier="syslog")
