@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
 from forensics.logs.thread_dump import is_thread_line
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, is_trace_header, name_by_callers, parse_frame
-from forensics.record import record
+from forensics.record import record, replace
 
 CLUES = (Clue(b'" matched at '), Clue(b"ABORT at "))
 

@@ -39,6 +39,8 @@ _KERNEL_LINES = 8
 #: What the log tells of the process itself, kept with each death that comes later.
 _LASTING = frozenset({"version", "executable", "status"})
 _MAX_LASTING = 16
+#: Lines in which a master names its version when a worker died; what comes later can be another release.
+_AFTER_LINES = 16
 
 _SIGNALS = {"segfault": ("SIGSEGV", "SIGBUS"), "general protection": ("SIGSEGV",)}
 
@@ -237,7 +239,10 @@ def _incidents(log: LogEvidence, cases: Iterable[_Case], dropped: int) -> Iterab
     passing = _nearest([one for one in log.mentions if one.what not in _LASTING], ordered)
     for number, case in enumerate(ordered, 1):
         after = ordered[number].events[0].line if number < len(ordered) else None
-        said = [one for one in _before(lasting, after) if _possible_host(one.origin, case.last)][-_MAX_LASTING:]
+        soon = case.last.line + _AFTER_LINES
+        said = _before(lasting, soon if after is None else min(soon, after), case.last) or _before(
+            lasting, after, case.last
+        )
         own = passing.get(number - 1, [])
         yield Incident(
             number + dropped,
@@ -249,11 +254,13 @@ def _incidents(log: LogEvidence, cases: Iterable[_Case], dropped: int) -> Iterab
         )
 
 
-def _before(mentions: Sequence[Mention], line: int | None) -> Sequence[Mention]:
+def _before(mentions: Sequence[Mention], line: int | None, death: Origin) -> list[Mention]:
+    """The latest mentions above a line, of the machine of the death; all where there is no line."""
     from bisect import bisect_left
 
     end = len(mentions) if line is None else bisect_left(mentions, line, key=lambda one: one.line)
-    return mentions[max(0, end - 4 * _MAX_LASTING) : end]
+    near = mentions[max(0, end - 4 * _MAX_LASTING) : end]
+    return [one for one in near if _possible_host(one.origin, death)][-_MAX_LASTING:]
 
 
 def _possible_host(one: Origin, other: Origin) -> bool:

@@ -81,8 +81,8 @@ class Writers:
 
     @property
     def dropped(self) -> int:
-        """How many of the most frequent kind were too many to keep."""
-        return max(kept.dropped for kept in self._kept.values())
+        """How many deaths, at the least, were too many to keep."""
+        return max(kept.dropped for name, kept in self._kept.items() if name != "mentions")
 
     def _turn_to(self, source: _Source) -> None:
         self._last = source
