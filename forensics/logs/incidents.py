@@ -36,6 +36,8 @@ _AT_ONCE, _AT_ONCE_LINES = 30.0, 300
 _REPORT_LINES = 80
 #: Lines in which the kernel names several threads of one process.
 _KERNEL_LINES = 8
+#: Seconds in which the threads of one process fault.
+_MOMENT = 0.5
 #: What the log tells of the process itself, kept with each death that comes later.
 _LASTING = frozenset({"version", "executable", "status"})
 _MAX_LASTING = 16
@@ -179,9 +181,16 @@ def _of_kernel(cases: Sequence[_Case], event: KernelFault) -> _Case | None:
         if not faults and not one.ended and not one.has(OutOfMemory):
             return one
         # Threads of one process that fault at one time have one mapping.
-        if faults and event.line - faults[-1].line <= _KERNEL_LINES and faults[-1].base == event.base is not None:
+        if faults and faults[-1].base == event.base is not None and _same_moment(faults[-1], event):
             return one
     return None
+
+
+def _same_moment(one: KernelFault, other: KernelFault) -> bool:
+    first, second = one.origin.instant, other.origin.instant
+    if first is not None and second is not None and abs(first - second) > _MOMENT:
+        return False
+    return other.line - one.line <= _KERNEL_LINES
 
 
 def _of_coredump(cases: Sequence[_Case], event: CoredumpReport) -> _Case | None:

@@ -94,8 +94,10 @@ def test_all_witnesses_of_one_death_are_one_incident() -> None:
         *tagged(RACE, 7),
         b"Jan 18 11:23:05 lb1 kernel: traps: haproxy[13] trap invalid opcode ip:55d0 sp:7ffd error:0 in haproxy[1000+2]\n",
         exits(11, 132),
-        b"Jan 18 11:23:06 lb1 systemd-coredump[90]: Process 11 (haproxy) of user 188 dumped core.#012#012"
-        b"Stack trace of thread 13:#012#0  0x00007fd2b748bedc __task_queue (haproxy + 0x8bedc)\n",
+        (
+            b"Jan 18 11:23:06 lb1 systemd-coredump[90]: Process 11 (haproxy) of user 188 dumped core.#012#012"
+            b"Stack trace of thread 13:#012#0  0x00007fd2b748bedc __task_queue (haproxy + 0x8bedc)\n"
+        ),
         b"Jan 18 11:23:06 lb1 systemd[1]: haproxy.service: Main process exited, code=exited, status=132/n/a\n",
     ]
     (one,) = parse(lines).incidents
