@@ -18,6 +18,7 @@ from benchmarks.contestants import BARE_GDB, COLD, GDB, OURS, cache, contestants
 from benchmarks.further_cores import further_cores
 from benchmarks.long_log import long_log
 from benchmarks.machine import machine_line
+from benchmarks.million_entries import million_entries
 from benchmarks.sparse_core import append_segment
 from benchmarks.store import building
 from benchmarks.subjects import Subject, find_subjects
@@ -69,6 +70,9 @@ def sections(subjects: list[Subject], scratch: Path, drgn: Path | None, rounds: 
     found = long_log(scratch, rounds)
     if found:
         yield ["**An incident at the end of 2 GiB of traffic log**", "", *found]
+    entries = million_entries(scratch, rounds)
+    if entries:
+        yield ["**A stick-table of a million entries**", "", *entries]
     yield ["**Imports of a warm triage** (milliseconds, under -X importtime)", "", *imports(subjects[-1], scratch)]
 
 

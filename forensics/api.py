@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.assemble import assemble
 from forensics.elf.core import read_core
-from forensics.errors import EmptyInput, ForeignCore, InputError
+from forensics.errors import EmptyInput, ForeignCore, ForensicsError, InputError
 from forensics.evidence.collect import Bound, collect
+from forensics.evidence.collectors import COLLECTORS
+from forensics.evidence.core_witness import CoreWitness, examine
 from forensics.evidence.fact import Crash, Fact
-from forensics.evidence.from_core import COLLECTORS, CoreWitness, examine
 from forensics.haproxy.identity import is_haproxy, program_of
-from forensics.intake import Taken, check, files_of_log, log_file, take, text_stream
+from forensics.intake import Taken, check, configurations_in, files_of_log, log_file, take, text_stream
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
 from forensics.memory.open import open_bytes
@@ -30,6 +31,7 @@ from forensics.unwind.frame import ThreadStack
 if TYPE_CHECKING:
     from forensics.evidence.asked import Asked
     from forensics.evidence.log_files import LogFiles
+    from forensics.logs import Incident, LogEvidence
 
 
 @record
@@ -70,12 +72,10 @@ def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, 
     if any(one.kind == "core" for one in taken):
         yield 0, triage([path], options)
         return
-    from forensics.evidence.from_log import collect_log
-
     log = _read([one.path for one in taken], None)
     several = len(log.evidence.incidents) > 1
     for incident in log.evidence.incidents if several else (None,):
-        told = partial(log.placed, collect_log(incident.evidence if incident else log.evidence, log.name))
+        told = partial(log.placed, _told(log, incident, _places_of_logs(taken, options.places)))
         crash = collect([(f"log {log.name}", told)], (*gaps, *log.gaps, *_lost(log)))
         yield incident.number if incident else 0, _report(taken, None, crash, options)
 
@@ -106,7 +106,7 @@ def gather(
     taken, gaps = _take_all(inputs)
     failed: list[InputError] = []
     asked = Asked(options.incident, options.pid)
-    witness, bound = _witnesses(taken, options, gaps, failed, _Texts(taken, asked, watch))
+    witness, bound = _witnesses(taken, options, gaps, failed, _Texts(taken, asked, options.places, watch))
     crash = collect(bound, gaps)
     asked.check()
     if witness is None and failed and not crash.died:
@@ -119,7 +119,7 @@ def gather(
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
     taken: list[Taken] = []
     failed: list[InputError] = []
-    for path in dict.fromkeys(each for given in inputs for each in _unfolded(given)):
+    for path in dict.fromkeys(one for given in inputs for each in _unfolded(given) for one in configurations_in(each)):
         try:
             taken.append(take(path))
         except InputError as error:
@@ -164,13 +164,14 @@ def _witnesses(
                 bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
             elif one.kind in ("log", "journal"):
                 bound += texts.bound(one.path)
-            elif one.kind == "config":
-                bound.append((f"configuration {one.path}", partial(_collect_config, one.path)))
         except InputError as error:
             if not several or one.kind != "core":
                 raise
             failed.append(error)
             gaps.append(Absence(f"core {one.path}", error.message, error.hint))
+    configs = [one.path for one in taken if one.kind == "config"]
+    if configs:
+        bound.append((f"configuration {', '.join(configs)}", partial(_collect_config, configs)))
     return witness, bound
 
 
@@ -213,8 +214,9 @@ def _refuse_foreign(process: Process) -> None:
 class _Texts:
     """The logs among the inputs, each with all of its rotated files, and the incident that is asked about."""
 
-    def __init__(self, taken: Sequence[Taken], asked: Asked, watch: Watch | None) -> None:
+    def __init__(self, taken: list[Taken], asked: Asked, places: Places, watch: Watch | None) -> None:
         self.asked = asked
+        self._places = _places_of_logs(taken, places)
         self._watch = watch
         self._paths = [one.path for one in taken if one.kind in ("log", "journal")]
 
@@ -229,12 +231,11 @@ class _Texts:
     def _collect(self, files: Sequence[str]) -> Iterator[Fact | Absence]:
         """The facts of the incident that was chosen in one log."""
         from forensics.evidence.asked import other_incidents
-        from forensics.evidence.from_log import collect_log
 
         log = _read(files, self._watch)
         yield from log.gaps
         incident = self.asked.choose(log.evidence)
-        yield from log.placed(collect_log(incident.evidence if incident else log.evidence, log.name))
+        yield from log.placed(_told(log, incident, self._places))
         if incident is not None:
             yield from other_incidents(log.evidence, incident, log.name)
 
@@ -245,16 +246,54 @@ def _read(files: Sequence[str], watch: Watch | None) -> LogFiles:
     return read_log([log_file(path, partial(watch, path) if watch else None) for path in files])
 
 
+def _places_of_logs(taken: list[Taken], places: Places) -> Places:
+    """Where the executable of a log is: a core knows its own better."""
+    return Places() if any(one.kind == "core" for one in taken) else _places(taken, places)
+
+
+def _told(log: LogFiles, incident: Incident | None, places: Places) -> Iterator[Fact | Absence]:
+    """What a log tells of one incident, with the names that an executable gives."""
+    from forensics.evidence.from_log import collect_log
+
+    evidence = incident.evidence if incident else log.evidence
+    if places.executable:
+        evidence = yield from _with_executable(evidence, log.name, places)
+    yield from collect_log(evidence, log.name)
+
+
+def _with_executable(log: LogEvidence, path: str, places: Places) -> Generator[Fact | Absence, None, LogEvidence]:
+    """What the executable tells of the log's addresses; returns the log with the names that it gives."""
+    from forensics.builds import modules_of
+    from forensics.evidence.from_executable import collect_fault, named_by, wants_executable
+
+    if not wants_executable(log):
+        return log
+    try:
+        symbols = next(modules_of(places.executable, places))
+        yield from collect_fault(log, path, symbols)
+        named = yield from named_by(log, path, symbols)
+        symbols.save()
+    except ForensicsError as error:
+        yield Absence(f"executable {places.executable}", error.message, error.hint)
+        return log
+    return named
+
+
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
     """Lines of bounded length: a file without line ends must not fill the memory."""
     while line := stream.readline(1 << 20):
         yield line
 
 
-def _collect_config(path: str) -> Iterator[Fact | Absence]:
-    from forensics.config import parse
+def _collect_config(paths: Sequence[str]) -> Iterator[Fact | Absence]:
+    """All files of the configuration, in the order given, as HAProxy reads those of several `-f`."""
+    from forensics.config import parse_files
     from forensics.evidence.from_config import collect_config
 
+    config = parse_files((path, _lines_of(path)) for path in paths)
+    yield from collect_config(config, ", ".join(paths))
+
+
+def _lines_of(path: str) -> Iterator[bytes]:
     with text_stream(path) as stream:
-        config = parse(_lines(stream))
-    yield from collect_config(config, path)
+        yield from _lines(stream)

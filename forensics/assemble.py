@@ -10,14 +10,16 @@ from forensics.diagnosis.diagnose import diagnose
 from forensics.diagnosis.releases import known_until, release_date
 from forensics.elf.module import Module
 from forensics.evidence.agreement import contradictions
+from forensics.evidence.core_witness import CoreWitness
 from forensics.evidence.fact import Crash, Fact
-from forensics.evidence.from_core import CoreWitness
 from forensics.haproxy.counters import Counter, Counters
 from forensics.haproxy.release import Release
 from forensics.intake import Taken
 from forensics.matching.verdict import Verdict
+from forensics.names import UNNAMED
+from forensics.record import replace
 from forensics.report import document
-from forensics.report.words import plural
+from forensics.report.words import culprit_position, plural
 from forensics.unwind.backtrace import Process
 from forensics.unwind.frame import Frame
 from forensics.versions import Version
@@ -35,7 +37,7 @@ def assemble(
     """The report of one incident."""
     stacks = witness.stacks if witness else ()
     build_id = _build_id(witness)
-    threads = tuple(document.Thread.of(stack) for stack in stacks)
+    threads = tuple(document.Thread.of(stack) for stack in stacks) or _traced_thread(crash)
     report = document.Report(
         tool=document.Tool(__version__, __version__, known_until()),
         inputs=tuple(_input(one, witness) for one in taken),
@@ -106,6 +108,7 @@ def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
     thread = witness.crashed if witness and witness.crashed.crashed else None
     kind = _text(crash, "crash.kind") or "unknown"
     own = death.explanation if death and death.kind == kind else ""
+    function = _text(crash, "crash.function") or (culprit.function if culprit else _first_named(crash))
     return document.CrashSummary(
         kind=kind,
         signal=_text(crash, "crash.signal"),
@@ -113,10 +116,23 @@ def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
         address=_number(crash, "crash.address"),
         condition=_text(crash, "crash.condition"),
         source=f"{file}:{line}" if file and line else file,
-        function=culprit.function if culprit else _first_named(crash),
+        function=function,
         thread=document.ThreadRef(thread.lwp, thread.number) if thread else None,
         explanation=_text(crash, "crash.explanation") or own,
+        assertion=_dated_assertion(crash, function),
     )
+
+
+def _dated_assertion(crash: Crash, function: str) -> document.DatedAssertion | None:
+    """What the releases tell beyond the inputs: the releases without a version, the function without a name."""
+    named, dated = crash.get("assertion.function"), crash.get("assertion.releases")
+    inside = str(named.value) if isinstance(named, Fact) and not function else ""
+    undated = isinstance(crash.get("process.version"), Absence)
+    releases = dated.value if undated and isinstance(dated, Fact) and isinstance(dated.value, tuple) else ()
+    telling = dated if isinstance(dated, Fact) and releases else named
+    if isinstance(telling, Absence) or not (inside or releases):
+        return None
+    return document.DatedAssertion(inside, releases, telling.trust, telling.source.what)
 
 
 def _culprit(witness: CoreWitness | None) -> Frame | None:
@@ -136,6 +152,32 @@ def _first_named(crash: Crash) -> str:
     return "" if fact.value[0] == "?" else fact.value[0].strip("[]")
 
 
+def _traced_thread(crash: Crash) -> tuple[document.Thread, ...]:
+    """The call trace of a log, where the executable named it."""
+    fact = crash.get("stack.places")
+    if isinstance(fact, Absence) or not isinstance(fact.value, tuple):
+        return ()
+    frames = [_traced_frame(index, place) for index, place in enumerate(fact.value)]
+    inside, culprit = _text(crash, "assertion.function"), culprit_position(frames)
+    if inside and culprit < len(frames) and not frames[culprit].function:
+        frames[culprit] = replace(frames[culprit], hint=f"the check stands in {inside}() in HAProxy's releases")
+    return (document.Thread(crashed=True, frames=tuple(frames)),)
+
+
+def _traced_frame(index: int, place: str) -> document.StackFrame:
+    """A frame of ``function at file:line``, an inlined one in brackets."""
+    name, _, where = place.partition(" at ")
+    file, _, line = where.rpartition(":")
+    return document.StackFrame(
+        index=index,
+        function="" if name == UNNAMED else name.strip("[]"),
+        file=file,
+        line=int(line) if line.isdigit() else None,
+        inlined=name.startswith("["),
+        status="no_symbol" if name == UNNAMED else "symbolicated",
+    )
+
+
 def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
     if witness is None:
         return ()
@@ -151,13 +193,14 @@ def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
 
 
 def _state(witness: CoreWitness | None) -> dict[str, object]:
-    """What the process's own structures say beside the crash: which of its checks matched before."""
+    """What the process's own structures say beside the crash: checks that matched before, stick-tables, peers."""
     state: dict[str, object] = {}
     if witness is not None and isinstance(witness.counters, Counters) and witness.counters.hits:
         hits = sorted(witness.counters.hits, key=lambda one: (one.kind == "glitch", -one.count))
         state["checks"] = [_check(one) for one in hits]
     if witness is not None and witness.death.candidates:
         state["candidate assertions"] = list(witness.death.candidates)
+    state.update(witness.told if witness is not None else {})
     return state
 
 

@@ -52,6 +52,18 @@ def take(path: str) -> Taken:
     return Taken(path, _kind_of(path, head), size, _sha256(path, size))
 
 
+def configurations_in(path: str) -> tuple[str, ...]:
+    """The files of a directory of configurations, as `haproxy -f DIRECTORY` reads them; any other path is itself.
+
+    These are the files whose names end in `.cfg`, without hidden ones, by name (cfgfiles_expand_directories() of
+    src/haproxy.c).
+    """
+    if not os.path.isdir(path):
+        return (path,)
+    names = sorted(name for name in os.listdir(path) if name.endswith(".cfg") and not name.startswith("."))
+    return tuple(os.path.join(path, name) for name in names) or (path,)
+
+
 def _take_standard_input() -> Taken:
     """Standard input is a log or nothing: a core must be read at any offset."""
     head = _standard_input().peek(_HEAD)[:_HEAD]
@@ -175,8 +187,8 @@ def files_of_log(directory: str) -> list[str]:
 
 
 def check(taken: list[Taken]) -> None:
-    """One incident has one core, one configuration and one executable at the most. Raises UsageError."""
-    for kind in ("core", "config", "executable"):
+    """One incident has one core and one executable at the most. Raises UsageError."""
+    for kind in ("core", "executable"):
         several = [one.path for one in taken if one.kind == kind]
         if len(several) > 1:
             raise UsageError(

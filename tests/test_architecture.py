@@ -23,7 +23,8 @@ MOST_LINES = 400
 NOT_FOR_HELP = {
     "asyncio", "capstone", "concurrent.futures", "elftools", "hypothesis", "jsonschema", "lief", "lz4",
     "multiprocessing", "pydantic", "regex", "rich", "sqlite3", "ssl", "tomllib", "zstandard",
-    "forensics.diagnosis", "forensics.elf", "forensics.evidence", "forensics.haproxy", "forensics.logs",
+    "forensics.diagnosis", "forensics.elf", "forensics.evidence", "forensics.haproxy", "forensics.history",
+    "forensics.logs",
     "forensics.matching", "forensics.memory", "forensics.report", "forensics.symbols", "forensics.unwind",
 }  # fmt: skip
 

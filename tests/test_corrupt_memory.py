@@ -19,7 +19,8 @@ from forensics.absence import Absence
 from forensics.assemble import assemble
 from forensics.elf.core import read_core
 from forensics.evidence.collect import collect
-from forensics.evidence.from_core import COLLECTORS, examine
+from forensics.evidence.collectors import COLLECTORS
+from forensics.evidence.core_witness import examine
 from forensics.haproxy.state import State
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match

@@ -121,8 +121,40 @@ def test_a_log_of_the_sharded_build_asks_for_the_debug_symbols() -> None:
     facts: Facts = {"stack": waiting, "crash.kind": "watchdog", "peers.in_use": True}
     verdict = judge(SHARDING, crash({**facts, "process.version": "2.9.6-9eafce5"}))
     assert verdict.outcome == "possible"
-    assert [each.subject for each in verdict.missing] == ["stktable.sharded"]
+    assert [each.subject for each in verdict.missing] == ["stktable.sharded", "lock.table", "lock.table_peers"]
     assert "debug symbols" in verdict.missing[0].remedy
+
+
+#: What memory shows of the race.
+PROVEN: Facts = {
+    "stack": ("__task_queue", "stktable_requeue_exp", "stktable_get_entry"),
+    "crash.kind": "bug_on",
+    "crash.condition": "task->expire == 0",
+    "task.expire": 0,
+    "task.process": "process_table_expire",
+    "task.owner_table": "clients",
+    "requeue.window": "unlocked",
+}
+
+
+@pytest.mark.parametrize("version", ["2.8.25", "2.9.6", "2.9.7", "3.0.11", "3.2.4", "nonsense"])
+def test_the_unlocked_window_confirms_the_race_whatever_the_version_says(version: str) -> None:
+    assert judge(REQUEUE, crash({**PROVEN, "process.version": version})).outcome == "confirmed"
+
+
+@pytest.mark.parametrize("version", ["2.9.0", "2.9.6", "3.0-dev6", "3.0.11", "nonsense"])
+def test_the_held_lock_excludes_the_race_whatever_the_version_says(version: str) -> None:
+    verdict = judge(REQUEUE, crash({**PROVEN, "requeue.window": "locked", "process.version": version}))
+    assert verdict.outcome == "excluded"
+    assert "carries the fix" in verdict.because
+
+
+@pytest.mark.parametrize("name", ["task.expire", "task.process", "task.owner_table", "requeue.window"])
+def test_the_race_is_no_more_than_probable_while_one_of_its_facts_is_missing(name: str) -> None:
+    """And the fact is named as what would decide."""
+    verdict = judge(REQUEUE, crash({**{k: v for k, v in PROVEN.items() if k != name}, "process.version": "2.9.6"}))
+    assert verdict.outcome == "probable"
+    assert name in [each.subject for each in verdict.missing]
 
 
 def test_official_sharding_is_excluded_as_contention() -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from forensics.cli.commands import COMMANDS
 from forensics.evidence.catalogue import CATALOGUE
+from forensics.history.assertions import known_until
 from forensics.symbols import pack
 from forensics.symbols.places import ORDER
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 DOCS = CHECKOUT / "docs"
+
 
 def help_of(command: str) -> str:
     """What `--help` prints, for a terminal of 100 columns."""
@@ -51,6 +53,12 @@ def facts() -> str:
             "| fact | type | meaning | what supplies it |",
             "|---|---|---|---|",
             *rows,
+            "",
+            "`assertion.function` and `assertion.releases` come from `forensics/history/data/assertions.txt`: file,",
+            "line, function and hashed condition of every BUG_ON, WARN_ON, CHECK_IF and ABORT_NOW in the release tags",
+            f"of HAProxy's git, up to {known_until()}. `tools/make_assertions.py` makes it.",
+            "A range lies in one branch; one that ends in `.*` goes on to the last release known. Where no input names",
+            "the version, `affects` is judged by these ranges: all affected, none, or not decided.",
             "",
         )
     )

@@ -9,6 +9,9 @@ from forensics.cli.options import LIST_FORMATS, add_format, add_output, add_plac
 from forensics.cli.output import warn, write_pieces
 from forensics.show.whats import WHATS
 
+#: Columns of the list of commands, and where the texts in it begin.
+_WIDEST, _COLUMN = 98, 27
+
 DESCRIPTION = """\
 Ask a dead HAProxy what a live one answers to `show`, in the shape of its own CLI.
 
@@ -17,8 +20,10 @@ Ask a dead HAProxy what a live one answers to `show`, in the shape of its own CL
 Entries that were damaged are told with the address of the first link that is broken. A core holds
 secrets: addresses of clients, keys and names are replaced unless --no-scrub is given.
 
-haproxy-forensics show info core
-haproxy-forensics show libs core --format json"""
+haproxy-forensics show threads core
+haproxy-forensics show table clients core --limit 20
+haproxy-forensics show address 0x55703996fba0 core
+haproxy-forensics show info core --format json"""
 
 
 def configure(parser: Parser) -> None:
@@ -40,9 +45,17 @@ def configure(parser: Parser) -> None:
 
 
 def _listed() -> str:
-    rows = {f"{name} {what.words}".strip(): what.about for name, what in WHATS.items()}
-    width = max(map(len, rows)) + 2
-    return "\n".join(f"  {name:<{width}}{about}" for name, about in rows.items())
+    """The commands with what they take; about each in a line or two."""
+    import textwrap
+
+    lines = []
+    for name, what in WHATS.items():
+        head, about = f"  {name} {what.words}".rstrip(), textwrap.wrap(what.about, _WIDEST - _COLUMN)
+        if len(head) > _COLUMN - 2:
+            lines.append(head)
+            head = ""
+        lines += [f"{first:<{_COLUMN}}{line}" for first, line in zip((head, *[""] * len(about)), about, strict=False)]
+    return "\n".join(lines)
 
 
 def run(chosen: argparse.Namespace) -> int:

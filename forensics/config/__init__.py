@@ -1,5 +1,7 @@
 """haproxy.cfg as a witness: only what signatures ask, never its secrets."""
 
-from forensics.config.parse import ConfigEvidence, looks_like_config, parse
+from forensics.config.lines import looks_like_config
+from forensics.config.parse import parse, parse_files
+from forensics.config.settings import ConfigEvidence
 
-__all__ = ["ConfigEvidence", "looks_like_config", "parse"]
+__all__ = ["ConfigEvidence", "looks_like_config", "parse", "parse_files"]

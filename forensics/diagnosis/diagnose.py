@@ -76,6 +76,17 @@ def _finding(verdict: Verdict, version: Version | Absence) -> Finding:
         workaround=signature.workaround,
         references=signature.references,
         missing=verdict.missing,
+        contradiction=_contradiction(verdict, version),
+    )
+
+
+def _contradiction(verdict: Verdict, version: Version | Absence) -> str:
+    """Where memory proves a crash that the version string rules out: memory is what ran."""
+    if verdict.outcome != "confirmed" or verdict.affected is not False or isinstance(version, Absence):
+        return ""
+    return (
+        f"the process calls itself {version.text}, which is not among the releases known to be affected, and its memory"
+        " shows this crash all the same: it was built from a source that lacks the fix"
     )
 
 

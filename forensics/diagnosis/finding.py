@@ -39,7 +39,8 @@ class Finding:
     """One known crash that explains this one.
 
     ``missing`` names the facts that would raise or refute the verdict;
-    ``upgrade_to`` is "" where no release with the fix is known.
+    ``upgrade_to`` is "" where no release with the fix is known; ``contradiction`` says what the version string has
+    against a finding that memory proves, "" for nothing.
     """
 
     signature: str = ""
@@ -55,6 +56,7 @@ class Finding:
     workaround: str = ""
     references: tuple[str, ...] = ()
     missing: tuple[Absence, ...] = ()
+    contradiction: str = ""
 
 
 @record

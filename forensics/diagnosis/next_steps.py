@@ -39,7 +39,21 @@ _CORE = (
 )
 
 _HUNG = "Pass in the whole panic dump, all threads: the thread that panics is often the victim of another one"
+_UNTRUE = (
+    "Find out how this executable was built (`haproxy -vv`, the package's patches): it lacks the fix that its version "
+    "should have; install an official build"
+)
 _CORRUPTED = "The code that crashed is the victim: run with `-dMtag,integrity` to catch the culprit next time"
+
+#: What to do about a thread that the watchdog found stuck, by what it was stuck in.
+_BY_STALL = {
+    "lua": "Find the Lua function that does not come back: loops without end, large loads, calls of libraries; give it"
+    " `tune.lua.forced-yield` and `tune.lua.session-timeout`, and `lua-load-per-thread` where threads share a state",
+    "malloc_trim": "Set `no-memory-trimming` in section `global`: giving memory back took too long",
+    "regex": "Simplify the regular expressions of the rules that ran: some need exponential time",
+    "dns": "Let HAProxy resolve names itself (section `resolvers`): libc's resolver blocks the thread",
+    "map": "Change large maps and ACLs in smaller steps, or by a reload",
+}
 
 #: What to look at when no signature explains a death of this kind.
 _BY_KIND = {
@@ -88,6 +102,8 @@ def _cure(findings: Sequence[Finding], version: Version | Absence) -> Iterator[s
     if not _answered(findings):
         return
     best = findings[0]
+    if best.contradiction:
+        yield _UNTRUE
     upgrade = upgrade_to(version, best.fixed_in) if isinstance(version, Version) else version
     if isinstance(upgrade, Upgrade):
         yield from _install(upgrade, best.fixed_in)
@@ -121,7 +137,9 @@ def _without_answer(
         yield f"Do not act on {which} yet: only possible, not proven"
     kind = crash.get("crash.kind")
     if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
-        yield _BY_KIND[str(kind.value)]
+        stall = crash.get("watchdog.stuck_in")
+        known = "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
+        yield known or _BY_KIND[str(kind.value)]
     if isinstance(version, Version) and crash.died:
         yield from _newer(version, candidates)
     if not findings and (crash.died or not _is_cut(crash)):

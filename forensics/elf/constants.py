@@ -47,6 +47,8 @@ NT_PRSTATUS, NT_PRPSINFO, NT_AUXV = 1, 3, 6
 NT_SIGINFO, NT_FILE = 0x53494749, 0x46494C45
 #: Owner LINUX: struct user_pac_mask (arm64's asm/ptrace.h), the bits of pointers that hold authentication codes.
 NT_ARM_PAC_MASK = 0x406
+#: Owner LINUX: TPIDR_EL0, the thread pointer (arm64's REGSET_TLS, kernel/ptrace.c).
+NT_ARM_TLS = 0x401
 NT_GNU_BUILD_ID = 3
 
 #: Tags of PT_DYNAMIC (gABI, figure 5-10; the hash is GNU's).
@@ -63,15 +65,20 @@ SIGNALS = {
     25: "SIGXFSZ", 31: "SIGSYS",
 }  # fmt: skip
 
-#: si_code values below 1: who sent the signal (asm-generic/siginfo.h).
-SENT_BY = {0: "SI_USER", -1: "SI_QUEUE", -2: "SI_TIMER", -6: "SI_TKILL", 128: "SI_KERNEL"}
+#: si_code values below 1: who sent the signal (asm-generic/siginfo.h); 128 is the kernel's own.
+SENT_BY = {
+    0: "SI_USER", -1: "SI_QUEUE", -2: "SI_TIMER", -3: "SI_MESGQ", -4: "SI_ASYNCIO", -5: "SI_SIGIO", -6: "SI_TKILL",
+    128: "SI_KERNEL",
+}  # fmt: skip
 
 #: si_code values above 0, by signal.
 FAULTS = {
-    4: {1: "ILL_ILLOPC", 2: "ILL_ILLOPN", 3: "ILL_ILLADR", 4: "ILL_ILLTRP", 5: "ILL_PRVOPC"},
-    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR"},
+    4: {1: "ILL_ILLOPC", 2: "ILL_ILLOPN", 3: "ILL_ILLADR", 4: "ILL_ILLTRP", 5: "ILL_PRVOPC", 8: "ILL_BADSTK"},
+    5: {1: "TRAP_BRKPT", 2: "TRAP_TRACE", 3: "TRAP_BRANCH", 4: "TRAP_HWBKPT"},
+    7: {1: "BUS_ADRALN", 2: "BUS_ADRERR", 3: "BUS_OBJERR", 4: "BUS_MCEERR_AR", 5: "BUS_MCEERR_AO"},
     8: {1: "FPE_INTDIV", 2: "FPE_INTOVF", 3: "FPE_FLTDIV"},
-    11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR"},
+    11: {1: "SEGV_MAPERR", 2: "SEGV_ACCERR", 3: "SEGV_BNDERR", 4: "SEGV_PKUERR", 9: "SEGV_MTESERR", 10: "SEGV_CPERR"},
+    31: {1: "SYS_SECCOMP", 2: "SYS_USER_DISPATCH"},
 }
 
 

@@ -7,6 +7,7 @@ from forensics.elf.constants import (
     AT_SYSINFO_EHDR,
     ET_CORE,
     NT_ARM_PAC_MASK,
+    NT_ARM_TLS,
     NT_AUXV,
     NT_FILE,
     NT_PRPSINFO,
@@ -36,7 +37,7 @@ from forensics.elf.truncation import Truncation, explain_truncation, find_trunca
 from forensics.errors import MalformedInput
 from forensics.memory.process import Memory, Segment
 from forensics.memory.random_access import RandomAccess
-from forensics.record import open_record, record
+from forensics.record import field, open_record, record
 
 #: Notes of a core with 1,024 threads take some 3 MB, the file table of a huge process as much again.
 MAX_NOTES = 64 << 20
@@ -53,7 +54,8 @@ class CoreDump:
     caused the dump first. ``signal`` is None when nothing killed the process
     (a core made by gcore). ``modules`` are sorted by address. A core that was
     cut before its notes has no thread, and ``gaps`` says so. ``code_mask`` are the bits
-    of a code address that hold an authentication code (aarch64; 0: not told).
+    of a code address that hold an authentication code (aarch64; 0: not told). ``thread_pointers`` are those
+    of aarch64 by LWP; x86-64 has them in pr_reg.
     """
 
     path: str
@@ -69,6 +71,7 @@ class CoreDump:
     gaps: tuple[Absence, ...]
     layout: Layout = LP64
     code_mask: int = 0
+    thread_pointers: dict[int, int] = field(default_factory=dict)
 
     @property
     def main_module(self) -> Module | Absence:
@@ -84,11 +87,15 @@ class _Notes:
     """What the notes said, while they are read."""
 
     threads: list[ThreadStatus]
+    #: The kernel writes the thread that died before anything else (fs/binfmt_elf.c), gdb the process's
+    #: NT_PRPSINFO (linux-tdep.c).
+    by_kernel: bool = False
     signal: SignalInfo | None = None
     process: ProcessInfo | None = None
     auxv: dict[int, int] | None = None
     files: tuple[MappedFile, ...] = ()
     code_mask: int = 0
+    thread_pointers: dict[int, int] = field(default_factory=dict)
 
 
 def read_core(source: RandomAccess) -> CoreDump:
@@ -118,7 +125,7 @@ def read_core(source: RandomAccess) -> CoreDump:
         gaps.append(Absence("signal information", "the core has no NT_SIGINFO", "a core written by the kernel"))
     return CoreDump(
         source.name, header.machine, tuple(notes.threads), signal, notes.process, auxv, notes.files,
-        modules, memory, truncation, tuple(gaps), header.layout, notes.code_mask,
+        modules, memory, truncation, tuple(gaps), header.layout, notes.code_mask, notes.thread_pointers,
     )  # fmt: skip
 
 
@@ -186,6 +193,7 @@ def _collect(found: _Notes, data: bytes, layout: Layout) -> None:
         if note.type == NT_PRSTATUS and note.owner == b"CORE":
             thread = parse_thread(note.descriptor, layout)
             if thread:
+                found.by_kernel = found.by_kernel or (not found.threads and found.process is None)
                 found.threads.append(thread)
         elif note.type == NT_SIGINFO and found.signal is None:
             found.signal = parse_siginfo(note.descriptor, layout)
@@ -197,18 +205,22 @@ def _collect(found: _Notes, data: bytes, layout: Layout) -> None:
             found.auxv = parse_auxv(note.descriptor, layout)
         elif note.type == NT_ARM_PAC_MASK and note.owner == b"LINUX" and not found.code_mask:
             found.code_mask = parse_code_mask(note.descriptor)
+        elif note.type == NT_ARM_TLS and note.owner == b"LINUX" and found.threads:
+            # A thread's notes follow its NT_PRSTATUS.
+            found.thread_pointers[found.threads[-1].lwp] = int.from_bytes(note.descriptor[:8], "little")
 
 
 def _fatal(notes: _Notes) -> SignalInfo | None:
     """The signal that killed the process.
 
     gcore writes pr_cursig 0 for a process that nothing killed, or the stop that
-    gdb itself had caused (SIGSTOP, SIGTRAP); neither ends a process with a core.
+    gdb itself had caused (SIGSTOP, SIGTRAP). SIGSTOP ends no process, and SIGTRAP did where
+    the kernel wrote the core.
     """
     if not notes.threads:
         return notes.signal
     current = notes.threads[0].signal
-    if current in (0, 5, 19):
+    if current in (0, 19) or (current == 5 and not notes.by_kernel):
         return None
     if notes.signal is not None and notes.signal.number == current:
         return notes.signal

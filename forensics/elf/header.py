@@ -73,6 +73,7 @@ class ProgramHeader:
     address: int
     file_size: int
     size: int
+    align: int = 0
 
 
 @cache
@@ -149,11 +150,11 @@ def read_segments(source: RandomAccess, header: ElfHeader) -> tuple[ProgramHeade
     rows = form.iter_unpack(data[: len(data) - len(data) % form.size])
     if header.layout.bits == 64:
         return tuple(
-            ProgramHeader(kind, flags, offset, address, file_size, size)
-            for kind, flags, offset, address, _physical, file_size, size, _align in rows
+            ProgramHeader(kind, flags, offset, address, file_size, size, align)
+            for kind, flags, offset, address, _physical, file_size, size, align in rows
         )
     # Elf32_Phdr has its flags behind the sizes.
     return tuple(
-        ProgramHeader(kind, flags, offset, address, file_size, size)
-        for kind, offset, address, _physical, file_size, size, flags, _align in rows
+        ProgramHeader(kind, flags, offset, address, file_size, size, align)
+        for kind, offset, address, _physical, file_size, size, flags, align in rows
     )

@@ -48,13 +48,14 @@ class Section:
 
 @record
 class ElfSymbol:
-    """One Elf64_Sym; ``type`` is STT_*, ``section`` st_shndx (0: undefined)."""
+    """One Elf64_Sym; ``type`` is STT_*, ``section`` st_shndx (0: undefined), ``static`` says that it is STB_LOCAL."""
 
     name: bytes
     type: int
     section: int
     value: int
     size: int
+    static: bool = False
 
 
 class ElfImage:
@@ -187,7 +188,7 @@ class ElfImage:
         if isinstance(data, Absence) or isinstance(names, Absence):
             return
         for name, info, _other, index, value, size in _SYM.iter_unpack(data[: len(data) - len(data) % _SYM.size]):
-            yield ElfSymbol(names[name : names.find(b"\0", name)], info & 15, index, value, size)
+            yield ElfSymbol(names[name : names.find(b"\0", name)], info & 15, index, value, size, not info >> 4)
 
     def read(self, address: int, size: int) -> bytes | Absence:
         """Bytes at a virtual address of the image, as the file holds them."""

@@ -56,7 +56,7 @@ class MappedImage(ElfImage):
         names = self._part(dynamic, DT_STRTAB, min(dynamic.get(DT_STRSZ, 0), _MOST_NAMES))
         data = self._part(dynamic, DT_SYMTAB, self._count(dynamic) * _SYM.size) if names else b""
         for name, info, _other, index, value, size in _SYM.iter_unpack(data):
-            yield ElfSymbol(names[name : names.find(b"\0", name)], info & 15, index, value, size)
+            yield ElfSymbol(names[name : names.find(b"\0", name)], info & 15, index, value, size, not info >> 4)
 
     def _dynamic(self) -> dict[int, int]:
         """PT_DYNAMIC by tag."""

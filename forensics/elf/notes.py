@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from forensics.absence import Absence
 from forensics.elf.constants import signal_code_name, signal_name
 from forensics.elf.header import LP64, Layout
 from forensics.record import record
@@ -16,6 +17,8 @@ _NOTE_BIG_ENDIAN = struct.Struct(">III")
 _PRSTATUS = {64: (32, 112), 32: (24, 72)}
 #: elf_prpsinfo: pr_pid and pr_fname by its size. 32-bit x86 and ARM have 16-bit user numbers, others 32-bit ones.
 _PRPSINFO = {136: (24, 40), 124: (12, 28), 128: (16, 32)}
+#: si_code of a signal that a timer of the process sent.
+_SI_TIMER = -2
 #: No processor's pr_reg has more words (aarch64: 34).
 _MOST_REGISTERS = 64
 
@@ -43,13 +46,16 @@ class SignalInfo:
     """NT_SIGINFO: the siginfo_t of the fatal signal.
 
     ``address`` is si_addr for a fault; ``sender`` the pid of who sent it, for a
-    signal that somebody sent (si_code <= 0). Each is None when it does not apply.
+    signal that somebody sent (si_code <= 0), and ``user`` that process's real user id; ``system_call``
+    the number of the call that was refused (SIGSYS). Each is None when it does not apply.
     """
 
     number: int
     code: int
     address: int | None
     sender: int | None
+    user: int | None = None
+    system_call: int | None = None
 
     @property
     def name(self) -> str:
@@ -74,11 +80,16 @@ class MappedFile:
 
 @record
 class ProcessInfo:
-    """NT_PRPSINFO: ``name`` is pr_fname (15 characters), ``arguments`` pr_psargs (79)."""
+    """NT_PRPSINFO: ``name`` is pr_fname (15 characters), ``arguments`` pr_psargs (79), ``parent`` pr_ppid.
+
+    ``owner`` holds pr_uid and pr_gid.
+    """
 
     pid: int
     name: str
     arguments: str
+    parent: int = 0
+    owner: tuple[int, int] | Absence = Absence("user of the process", "NT_PRPSINFO of this machine is not read for it")
 
 
 def iter_notes(data: bytes, layout: Layout = LP64) -> Iterator[Note]:
@@ -112,10 +123,21 @@ def parse_siginfo(descriptor: bytes, layout: Layout = LP64) -> SignalInfo | None
         return None
     number, _errno, code = struct.unpack_from(f"{layout.order}iii", descriptor)
     sent = code <= 0
-    pid = struct.unpack_from(f"{layout.order}i", descriptor, union)[0] if sent else None
+    # A timer's signal has the timer's number there, no process.
+    pid, user = struct.unpack_from(f"{layout.order}iI", descriptor, union) if sent and code != _SI_TIMER else (None, 0)
     fault = not sent and number in (4, 5, 7, 8, 11)
     address = struct.unpack_from(f"{layout.order}{layout.word}", descriptor, union)[0] if fault else None
-    return SignalInfo(number, code, address, pid)
+    refused = _refused(number, code, descriptor, layout)
+    return SignalInfo(number, code, address, pid, None if pid is None else user, refused)
+
+
+def _refused(number: int, code: int, descriptor: bytes, layout: Layout) -> int | None:
+    """The system call of a SIGSYS: ``_syscall`` of siginfo's _sigsys stands behind the address of the call."""
+    if number != 31 or code <= 0:
+        return None
+    place = (16 if layout.bits == 64 else 12) + layout.word_size
+    found = descriptor[place : place + 4]
+    return layout.number(found) if len(found) == 4 else None
 
 
 def parse_files(descriptor: bytes, layout: Layout = LP64) -> tuple[MappedFile, ...]:
@@ -142,7 +164,12 @@ def parse_process(descriptor: bytes, layout: Layout = LP64) -> ProcessInfo | Non
         return None
     pid, name = known
     text = descriptor[name : name + 96]
-    return ProcessInfo(layout.number(descriptor[pid : pid + 4]), _text(text[:16]), _text(text[16:]).rstrip())
+    number, parent = layout.number(descriptor[pid : pid + 4]), layout.number(descriptor[pid + 4 : pid + 8])
+    found = number, _text(text[:16]), _text(text[16:]).rstrip(), parent
+    if layout.bits != 64:
+        return ProcessInfo(*found)
+    # Both stand before the pid, 4 bytes each.
+    return ProcessInfo(*found, (layout.number(descriptor[16:20]), layout.number(descriptor[20:24])))
 
 
 def _text(field: bytes) -> str:

@@ -57,7 +57,7 @@ def find_unlisted(memory: Memory, auxv: dict[int, int]) -> list[Found]:
     main = _main_start(auxv)
     names = {main: _name_of_main(memory, auxv)} if main else {}
     if main:
-        for start, name in _linked(memory, auxv, main):
+        for start, name in linked_libraries(memory, auxv):
             names.setdefault(start, name)
     vdso = auxv.get(AT_SYSINFO_EHDR, 0)
     for start in _magics(memory):
@@ -122,9 +122,10 @@ def _magics(memory: Memory) -> Iterator[int]:
             yield segment.address
 
 
-def _linked(memory: Memory, auxv: dict[int, int], main: int) -> Iterator[tuple[int, str]]:
-    """Start and name of each library in the dynamic linker's list (struct r_debug, r_map)."""
-    address = _first_link(memory, auxv, main)
+def linked_libraries(memory: Memory, auxv: dict[int, int]) -> Iterator[tuple[int, str]]:
+    """Load bias and name of each library in the dynamic linker's list (struct r_debug, r_map), as they were loaded."""
+    main = _main_start(auxv)
+    address = _first_link(memory, auxv, main) if main else 0
     for _count in range(_MOST_MODULES):
         link = memory.read(address, _LINK_MAP.size) if address else b""
         if not isinstance(link, bytes) or not link:

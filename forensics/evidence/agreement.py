@@ -15,6 +15,7 @@ _SUBJECTS = {
     "crash.condition": "condition of the assertion",
     "crash.source_line": "line of the assertion",
     "stack": "functions of the crashed thread",
+    "config.threads": "nbthread",
 }
 
 

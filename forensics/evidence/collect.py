@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from forensics.absence import Absence
 from forensics.evidence.catalogue import KINDS
 from forensics.evidence.fact import Crash, Fact
+from forensics.evidence.from_history import collect_history, is_assertion
 
 #: A collector that already knows its witness; ``name`` is for the gap that it may become.
 Bound = tuple[str, Callable[[], Iterator[Fact | Absence]]]
 
 
 def collect(collectors: Iterable[Bound], gaps: Iterable[Absence] = ()) -> Crash:
-    """The facts of all collectors, in their order, and every gap."""
+    """The facts of all collectors, in their order, what follows from them together, and every gap."""
     facts: list[Fact] = []
     missing = list(gaps)
     for name, collector in collectors:
         found, lost = _ask(name, collector)
+        facts += found
+        missing += lost
+    read = Crash.of(facts)
+    if is_assertion(read):
+        found, lost = _ask("releases with this assertion", partial(collect_history, read))
         facts += found
         missing += lost
     known = {fact.name for fact in facts}

@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.evidence.core_witness import NOBODY, CoreWitness
 from forensics.evidence.fact import Fact
-from forensics.haproxy.counters import Counters, read_counters
-from forensics.haproxy.death import Death, culprit_frames, decide
-from forensics.haproxy.layout import is_sharded, stktable_layout
+from forensics.haproxy.death import culprit_frames
 from forensics.haproxy.peers import peers_configured
-from forensics.haproxy.release import Release, find_release
+from forensics.haproxy.release import Release
 from forensics.names import UNNAMED, plain_name
-from forensics.record import record
 from forensics.source import Source
-from forensics.symbols.layout import Layout
-from forensics.unwind.backtrace import SIGNAL_HANDLER, Process
+from forensics.unwind.backtrace import SIGNAL_HANDLER
 from forensics.unwind.frame import Frame, ThreadStack
-
-_NOT_READ = Absence("counters of checks", "they were not read")
-#: The stack of a core that holds no thread.
-NOBODY = ThreadStack(0, 0, False, (), "the core holds no thread")
-
-
-@record
-class CoreWitness:
-    """A core and what was made of it: the input of the collectors."""
-
-    process: Process
-    stacks: tuple[ThreadStack, ...]
-    release: Release | Absence
-    death: Death
-    counters: Counters | Absence = _NOT_READ
-
-    @property
-    def path(self) -> str:
-        """The core's path, as sources name it."""
-        return self.process.core.path
-
-    @property
-    def crashed(self) -> ThreadStack:
-        """The thread that died; for a living process the first one; one without frames if the core has none."""
-        return self.stacks[0] if self.stacks else NOBODY
-
-
-def examine(process: Process, stacks: tuple[ThreadStack, ...]) -> CoreWitness:
-    """Everything about the core that several collectors need."""
-    counters = read_counters(process)
-    death = decide(process, stacks[0] if stacks else NOBODY, counters)
-    return CoreWitness(process, stacks, find_release(process), death, counters)
-
-
-#: A collector yields what it found.
-Collector = Callable[[CoreWitness], Iterator[Fact | Absence]]
 
 
 def collect_process(witness: CoreWitness) -> Iterator[Fact | Absence]:
@@ -94,7 +55,8 @@ def collect_crash(witness: CoreWitness) -> Iterator[Fact | Absence]:
         yield Fact("crash.source_file", death.file, place)
         yield Fact("crash.source_line", death.line, place)
     if death.command:
-        yield Fact("debug.command", death.command, Source(witness.path, "function on the stack", thread=thread.lwp))
+        trust = "read" if death.commanded_by == "function on the stack" else "derived"
+        yield Fact("debug.command", death.command, Source(witness.path, death.commanded_by, thread=thread.lwp), trust)
 
 
 def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
@@ -138,22 +100,9 @@ def _functions(stacks: tuple[ThreadStack, ...]) -> tuple[str, ...]:
     return tuple(sorted(names - {SIGNAL_HANDLER}))
 
 
-def collect_layout(witness: CoreWitness) -> Iterator[Fact | Absence]:
-    """Whether the build's stick-tables are sharded."""
-    layout = stktable_layout(witness.process)
-    # Without debug symbols nothing is missed until a signature asks for it.
-    if isinstance(layout, Layout):
-        source = Source(witness.path, f"members of struct stktable ({layout.size} bytes) in the build's DWARF")
-        yield Fact("stktable.sharded", is_sharded(layout), source)
-
-
 def collect_peers(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """Whether peers are configured."""
     peers = peers_configured(witness.process)
     if isinstance(peers, tuple):
         configured, address = peers
         yield Fact("peers.in_use", configured, Source(witness.path, "variable cfg_peers", address=address))
-
-
-#: All of them, in the order of the report.
-COLLECTORS: tuple[Collector, ...] = (collect_process, collect_crash, collect_stacks, collect_layout, collect_peers)

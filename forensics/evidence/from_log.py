@@ -22,10 +22,12 @@ from forensics.logs import (
     PastedFrame,
     SystemdExit,
     ThreadDump,
+    TraceFrame,
     WorkerExit,
     culprit_frames,
 )
 from forensics.names import UNNAMED, plain_name
+from forensics.record import replace
 from forensics.source import Source
 
 #: Crash kinds of the lines that libc, pools and the loop guard print.
@@ -128,8 +130,26 @@ def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence
         yield Fact("crash.source_line", bug.line_number, source)
     if bug.explanation:
         yield Fact("crash.explanation", bug.explanation, source)
-    names = tuple(frame.function for frame in culprit_frames(bug.frames))
-    yield _stack(names, Source(path, "call trace", line=bug.frames[0].line if bug.frames else bug.line))
+    line = bug.frames[0].line if bug.frames else bug.line
+    yield from _traced(bug.frames, Source(path, "call trace", line=line))
+
+
+def _traced(frames: Sequence[TraceFrame], source: Source) -> Iterator[Fact | Absence]:
+    """The stack of a call trace; what an executable named of it is derived, and shown with its lines."""
+    found = _stack(tuple(name for frame in culprit_frames(frames) for name in _entries(frame)), source)
+    places = tuple(place for frame in frames for place in frame.places or (frame.function,))
+    if isinstance(found, Absence) or not any(frame.places for frame in frames):
+        yield found
+        return
+    source = replace(source, what=f"{source.what}, named by the executable")
+    yield replace(found, source=source, trust="derived")
+    yield Fact("stack.places", places, source, "derived")
+
+
+def _entries(frame: TraceFrame) -> Iterator[str]:
+    """The frame as the fact ``stack`` writes it: inlined functions in brackets, then the physical one."""
+    yield from (place.partition(" at ")[0] for place in frame.places if place.startswith("["))
+    yield frame.function
 
 
 def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
@@ -267,6 +287,6 @@ def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
 def _dying(thread: ThreadDump, path: str) -> Iterator[Fact | Absence]:
     """The thread that called for the panic."""
     source = Source(path, f"call trace of thread {thread.number}", line=thread.line)
-    yield _stack(tuple(frame.function for frame in culprit_frames(thread.frames)), source)
+    yield from _traced(thread.frames, source)
     if thread.task_function and thread.task_function != UNNAMED:
         yield Fact("task.function", thread.task_function, Source(path, "fct= of the thread dump", line=thread.line))

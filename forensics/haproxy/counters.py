@@ -42,19 +42,24 @@ class Counter:
 
 @record
 class Counters:
-    """All checks of the process that matched, in the order of the section, and how many there are in all."""
+    """The checks of the process that matched, in the order of the section, and how many there are in all.
+
+    ``counting`` says whether checks that only count did so (``debug counters off``; releases without the
+    switch always do).
+    """
 
     hits: tuple[Counter, ...]
     total: int
     address: int
+    counting: bool = True
 
     def fatal(self) -> tuple[Counter, ...]:
         """Those that end a process, as far as is known."""
         return tuple(one for one in self.hits if one.kind in ("bug", "bug_once") and one.fatal is not False)
 
 
-def read_counters(process: Process) -> Counters | Absence:
-    """The checks that matched."""
+def read_counters(process: Process, *, zero: bool = False) -> Counters | Absence:
+    """The checks that matched; with ``zero`` those that never did, too."""
     module = process.core.main_module
     if isinstance(module, Absence):
         return module
@@ -68,23 +73,32 @@ def read_counters(process: Process) -> Counters | Absence:
     data = process.core.memory.read(module.base + start, size)
     if isinstance(data, Absence):
         return Absence("counters of checks", f"the core does not hold them: {data.reason}", "a complete core")
-    return _hits(process, module, symbols, start, data)
+    return _hits(process, module, symbols, start, data, zero)
 
 
-def _hits(process: Process, module: Module, symbols: ModuleSymbols, start: int, data: bytes) -> Counters | Absence:
-    """The entries of ``data`` that counted; the section begins at ``start`` of the image."""
+def _hits(
+    process: Process, module: Module, symbols: ModuleSymbols, start: int, data: bytes, zero: bool
+) -> Counters | Absence:
+    """The entries of ``data`` that counted, or all; the section begins at ``start`` of the image."""
     hits, damaged = [], 0
     rows = [data[place : place + ENTRY.size] for place in range(0, len(data), ENTRY.size)]
     for index, row in enumerate(rows):
         if not _looks_right(row):
             damaged += 1
-        elif ENTRY.unpack(row)[6]:
+        elif zero or ENTRY.unpack(row)[6]:
             hit = _hit(process, module, symbols, start + index * ENTRY.size, row)
             damaged += hit is None
             hits += [] if hit is None else [hit]
     if damaged * _DAMAGED > len(rows):
         return Absence("counters of checks", f"{damaged} of {len(rows)} entries of section dbg_cnt are damaged")
-    return Counters(tuple(hits), len(rows), module.base + start)
+    return Counters(tuple(hits), len(rows), module.base + start, _is_counting(process, module, symbols))
+
+
+def _is_counting(process: Process, module: Module, symbols: ModuleSymbols) -> bool:
+    """The switch ``debug_enable_counters`` (src/debug.c)."""
+    switch = symbols.variable("debug_enable_counters")
+    data = switch if isinstance(switch, Absence) else process.core.memory.read(module.base + switch, 4)
+    return data != bytes(4)
 
 
 def _looks_right(row: bytes) -> bool:

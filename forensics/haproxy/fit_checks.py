@@ -189,7 +189,9 @@ def streams(space: TypedMemory) -> Iterator[Finding]:
             yield from _own_task(stream, "task")
             session = stream.follow("sess", "session")
             if session and known:
-                fits = session.number("fe") in known
+                # Peers, resolvers and rings have proxies of their own, which are in no list.
+                proxy = session.follow("fe", "proxy")
+                fits = session.number("fe") in known or bool(proxy and _is_readable(proxy.text("id")))
                 words = f"the session at {session.address:#x} has {'a' if fits else 'no'} proxy"
                 yield Finding("session", fits, words, through="stream")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.haproxy.release import Release, find_release
@@ -10,6 +11,10 @@ from forensics.haproxy.structs import NO_SYMBOLS, TypedMemory
 from forensics.symbols.layout import OF_THIS_BUILD
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
+
+if TYPE_CHECKING:
+    from forensics.haproxy.locks import Locks
+    from forensics.haproxy.threads import Thread
 
 
 class State:
@@ -31,6 +36,25 @@ class State:
         if self._stacks is None:
             self._stacks = backtraces(self.process)
         return self._stacks
+
+    @cached_property
+    def threads(self) -> tuple[Thread, ...]:
+        """HAProxy's threads in their order."""
+        from forensics.haproxy.threads import read_threads
+
+        return tuple(read_threads(self.space))
+
+    @cached_property
+    def numbers(self) -> dict[int, int]:
+        """HAProxy's numbers of its threads, from 1 as its dumps write them, by LWP."""
+        return {thread.lwp: thread.number for thread in self.threads if thread.lwp}
+
+    @cached_property
+    def locks(self) -> Locks:
+        """The locks that threads wait for."""
+        from forensics.haproxy.locks import read_locks
+
+        return read_locks(self)
 
     @cached_property
     def release(self) -> Release | Absence:

@@ -291,3 +291,13 @@ def _no_member(layout: Layout) -> str:
 
 def _moved(field: Field, offset: int) -> Field:
     return Field(field.offset + offset, field.size, field.kind, field.target, field.counts, field.bit, field.bits)
+
+
+def known(value: int | Absence, otherwise: int = 0) -> int:
+    """The number, or ``otherwise`` where it is absent: for what is only asked whether it is set."""
+    return otherwise if isinstance(value, Absence) else value
+
+
+def known_text(value: str | Absence, otherwise: str = "") -> str:
+    """The text, or ``otherwise`` where it is absent."""
+    return otherwise if isinstance(value, Absence) else value

@@ -56,6 +56,8 @@ def iter_list(memory: Memory, head: int, walk: Walk, most: int = MOST) -> Iterat
         return
     current = head
     following = links[0]
+    # A back link that a thread held says nothing: such an element could close a ring that leaves out the head.
+    held = set[int]()
     while following != head:
         if following == _BUSY:
             walk.broken = Broken(current, following, "the link was locked by a thread (MT_LIST_BUSY)")
@@ -64,6 +66,9 @@ def iter_list(memory: Memory, head: int, walk: Walk, most: int = MOST) -> Iterat
         if broken is not None:
             walk.broken = broken
             return
+        if following in held:
+            walk.broken = Broken(current, following, "the link leads back to an element that came before")
+            return
         if walk.visited >= most:
             walk.cut = True
             return
@@ -71,6 +76,8 @@ def iter_list(memory: Memory, head: int, walk: Walk, most: int = MOST) -> Iterat
         yield following
         links = _links(memory, following)
         assert links is not None  # _wrong_link read them
+        if links[1] == _BUSY:
+            held.add(following)
         current, following = following, links[0]
 
 
@@ -117,35 +124,42 @@ def iter_chain(memory: Memory, first: int, next_offset: int, walk: Walk, most: i
         current, previous = following, current
 
 
-def iter_tree(memory: Memory, root: int, walk: Walk, most: int = MOST) -> Iterator[int]:
+def iter_tree(memory: Memory, root: int, walk: Walk, most: int = MOST, *, alone: bool = False) -> Iterator[int]:
     """Addresses of the ``struct eb_node`` of each leaf of an ebtree, in the order of the keys; ``root`` is its eb_root.
 
     Pointers to branches carry in bit 0 what they lead to (0 a leaf, 1 a node); pointers to parents carry there the
     side that they hang on (0 left, 1 right). Duplicates are leaves of a subtree of their own, and come one by one.
+    ``alone`` is for trees of many thousand leaves: it reads the nodes and nothing that lies around them.
     """
     top = memory.word(root)
     if isinstance(top, Absence):
-        walk.broken = Broken(root, 0, "the root of the tree is not in the core")
+        walk.broken = walk.broken or Broken(root, 0, "the root of the tree is not in the core")
         return
     read, unpack = memory.read, _NODE.unpack
     # (the branch as it was read, the parent with the side that it hangs on)
     pending = [(top, root)] if top else []
+    # Most leaves are nodes further up as well: their link to a parent is kept from that visit, and they are read once.
+    known: dict[int, int] = {}
     while pending:
         branch, parent = pending.pop()
         address = branch & ~1
-        data = read(address, 36) if address and not address & 7 else None
-        if data is None or isinstance(data, Absence):
-            reason = "leads to memory that is not in the core" if data is not None else "is no address of a node"
-            walk.broken = walk.broken or Broken(parent & ~1, branch, f"the branch {reason}")
-            continue
-        left, right, node_parent, leaf_parent, _bit, _prefix = unpack(data)
-        if branch & 1:
-            if node_parent != parent or len(pending) > _DEEPEST:
-                walk.broken = walk.broken or _wrong_parent(address, node_parent, parent)
+        leaf_parent = None if branch & 1 else known.pop(address, None)
+        if leaf_parent is None:
+            data = read(address, 36, alone=alone) if address and not address & 7 else None
+            if data is None or isinstance(data, Absence):
+                reason = "leads to memory that is not in the core" if data is not None else "is no address of a node"
+                walk.broken = walk.broken or Broken(parent & ~1, branch, f"the branch {reason}")
                 continue
-            pending.append((right, address | 1))
-            pending.append((left, address))
-        elif leaf_parent != parent:
+            left, right, node_parent, leaf_parent, _bit, _prefix = unpack(data)
+            if branch & 1:
+                if node_parent != parent or len(pending) > _DEEPEST:
+                    walk.broken = walk.broken or _wrong_parent(address, node_parent, parent)
+                    continue
+                known[address] = leaf_parent
+                pending.append((right, address | 1))
+                pending.append((left, address))
+                continue
+        if leaf_parent != parent:
             walk.broken = walk.broken or _wrong_parent(address, leaf_parent, parent)
         elif walk.visited >= most:
             walk.cut = True

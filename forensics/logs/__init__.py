@@ -8,7 +8,7 @@ of later branches.
 
 from __future__ import annotations
 
-from forensics.logs.bug import BugReport
+from forensics.logs.bug import BugReport, parse_bug
 from forensics.logs.carrier import iter_records
 from forensics.logs.coredump import CoredumpFrame, CoredumpReport, CoredumpThread
 from forensics.logs.culprit import culprit_frames
@@ -55,5 +55,6 @@ __all__ = [
     "looks_like_evidence",
     "looks_like_text",
     "parse",
+    "parse_bug",
     "parse_stream",
 ]

@@ -24,6 +24,7 @@ from forensics.logs import (
     thread_dump,
     trace,
 )
+from forensics.logs.carrier import MAX_LINE
 from forensics.logs.clues import Clue
 from forensics.logs.encoding import TextStream, readable_head
 from forensics.logs.framing import Framing
@@ -48,6 +49,9 @@ CLUES = (
 NEEDLES = tuple(dict.fromkeys(clue.needle for clue in CLUES))
 #: Matches every raw line that a recogniser could begin with, in any carrier.
 INTERESTING = re.compile(b"|".join(dict.fromkeys(clue.expression for clue in CLUES)))
+
+#: Not worth a search of the whole log, as these follow what is: frames of a debugger, with all their locals between.
+_GOES_ON = re.compile(rb"#\d{1,5} {1,4}[0<A-Za-z_?]|curr_task=0|exec_ctx:")
 
 #: Lines decoded after an interesting one whatever they hold: explanations, stream dumps, wrapped frames.
 WINDOW = 48
@@ -88,7 +92,8 @@ def telling_units(stream: TextStream, framing: Framing) -> Iterator[tuple[int, b
                 position, lead = start, hits[at]
             end = framing.end(block, position)
             unit = block[position:end]
-            if at < len(hits) and hits[at] < end and INTERESTING.search(unit):
+            hit = at < len(hits) and hits[at] < end
+            if (hit and INTERESTING.search(unit)) or (window and _GOES_ON.search(unit, 0, MAX_LINE)):
                 window = WINDOW
                 yield number + 1, unit
             elif window or end <= lead:

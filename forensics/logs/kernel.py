@@ -24,6 +24,7 @@ _MAPPING = re.compile(
     r"\[(?:(?P<offset>[0-9a-f]{1,16}),)?(?P<base>[0-9a-f]{1,16})\+(?P<size>[0-9a-f]{1,16})\]"
 )
 _CODE = re.compile(r"(?:^|\s)Code: ((?:<?[0-9a-f]{2}>? ?){1,128})\s*$")
+_BYTE = re.compile(r"<?[0-9a-f]{2}>?")
 #: The code line follows its fault at once; others of the ring buffer may come between.
 _CODE_WITHIN = 8
 
@@ -80,7 +81,8 @@ class KernelRecogniser:
     def _add_code(self, fault: KernelFault, record: Record) -> None:
         match = _CODE.search(record.text)
         if match and fault.kind == "segfault" and fault.code is None and record.line - fault.line <= _CODE_WITHIN:
-            words = match[1].split()
+            # Damage may have taken the blanks: bytes are two digits each, whatever stands between.
+            words = _BYTE.findall(match[1])
             marked = next((index for index, word in enumerate(words) if word.startswith("<")), None)
             code = bytes.fromhex("".join(word.strip("<>") for word in words))
             self._last = replace(fault, code=code, code_ip=marked)

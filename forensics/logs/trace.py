@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from forensics.logs.clues import Clue
 from forensics.logs.line import Record
 from forensics.names import UNNAMED, plain_name
-from forensics.record import record, replace
+from forensics.record import field, record, replace
 
 #: HAProxy captures 100 frames at most.
 MAX_FRAMES = 128
@@ -22,7 +22,7 @@ CLUES = (
 _HEADER = re.compile(r"\s*call trace\(\d{1,5}\):")
 #: Up to 3.1 the eight bytes AT the address stand in [], from 3.2-dev11 and 3.1.7 those BEFORE it in <].
 _FRAME = re.compile(
-    r"\|\s{1,16}0x([0-9a-f]{1,16}) [\[<](?:[0-9a-f]{2}|--)(?: (?:[0-9a-f]{2}|--)){0,31}[\]>]:"
+    r"\|\s{1,16}0x([0-9a-f]{1,16}) ([\[<](?:[0-9a-f]{2}|--)(?: (?:[0-9a-f]{2}|--)){0,31}[\]>]):"
     r" (\S{1,512})(?: > (\S{1,512}))?"
 )
 _SYMBOL = re.compile(
@@ -38,7 +38,9 @@ class TraceFrame:
     ``function`` is the plain name where it can be trusted and `?` otherwise; ``symbol``
     is the text as printed. ``offset`` counts from the symbol, or from the load address
     of ``module`` when there is no symbol. ``callee`` is the function that the frame was
-    calling, where the trace prints it (3.2-dev11, 3.1.7) and it can be trusted.
+    calling, where the trace prints it (3.2-dev11, 3.1.7) and it can be trusted. ``code`` are the bytes
+    that the trace shows, b"" where it could not read them; they begin ``code_at`` bytes from ``address``.
+    ``places`` is what an executable tells of it: ``function at file:line``, inlined ones in brackets before it.
     """
 
     address: int
@@ -49,6 +51,9 @@ class TraceFrame:
     callee: str | None
     module: str | None
     line: int
+    code: bytes = field(default=b"", compare=False)
+    code_at: int = field(default=0, compare=False)
+    places: tuple[str, ...] = field(default=(), compare=False)
 
 
 @record
@@ -71,17 +76,20 @@ def parse_frame(record: Record) -> TraceFrame | None:
     match = _FRAME.search(record.text) if "0x" in record.text and "|" in record.text else None
     if match is None:
         return None
-    symbol = parse_symbol(match[2])
-    callee = parse_symbol(match[3]).function if match[3] else UNNAMED
+    symbol = parse_symbol(match[3])
+    callee = parse_symbol(match[4]).function if match[4] else UNNAMED
+    code = bytes.fromhex(match[2][1:-1]) if "-" not in match[2] else b""
     return TraceFrame(
         address=int(match[1], 16),
         function=symbol.function,
-        symbol=match[2],
+        symbol=match[3],
         offset=symbol.offset,
         size=symbol.size,
         callee=None if callee == UNNAMED else callee,
         module=symbol.module,
         line=record.line,
+        code=code,
+        code_at=-len(code) if match[2].startswith("<") else 0,
     )
 
 

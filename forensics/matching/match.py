@@ -18,8 +18,11 @@ row  when                                                             outcome
 3    a clause of ``exclude`` is true                                  excluded
 4    ``confirm`` has clauses and all are true, whatever the version   confirmed
 5    the version is known and outside ``affects``                     excluded
-6    they fit, a decisive clause is true, the version is in           probable
-     ``affects`` (or ``affects`` is empty), not a draft
+     (so are all releases that have the assertion at its line,
+     where no input names the version)
+6    they fit, a decisive clause is true, the version (or each of     probable
+     those releases) is in ``affects`` (or ``affects`` is empty),
+     not a draft
 7    the rest: gaps, unknown version, text alone, or a draft          possible
 ===  ===============================================================  =========
 """
@@ -29,8 +32,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from forensics.absence import Absence
-from forensics.evidence.fact import Crash
+from forensics.evidence.catalogue import KINDS
+from forensics.evidence.fact import Crash, Fact
 from forensics.matching.clause import evaluate, missing_fact
+from forensics.matching.dated import all_affected, dating
 from forensics.matching.signature import GROUPS, Clause, Signature
 from forensics.matching.verdict import OUTCOMES, Deciding, Verdict
 from forensics.record import record
@@ -39,11 +44,18 @@ from forensics.versions import Version
 #: Facts that many crashes share: they rule a signature out, or complete it, and never suggest it.
 CIRCUMSTANCES = frozenset(
     "process.version process.threads crash.kind crash.signal crash.address crash.source_file crash.source_line "
-    "threads.stuck peers.in_use stktable.sharded config.stick_tables config.threads".split()
+    "assertion.function assertion.releases threads.stuck peers.in_use stktable.sharded signal.sender signal.user "
+    "watchdog.thread watchdog.victim watchdog.suspects memory.failed_allocations debug.commands_issued "
+    "config.stick_tables config.threads config.thread_groups config.processes config.maxconn config.proxies "
+    "config.peers config.remote_peers config.tables_with_peers config.tables_in_use config.lua config.master_worker "
+    "config.set_dumpable config.tune config.global".split()
 )
 
+#: Ranges of releases that a sentence spells out.
+_SPELT = 6
+
 #: Facts that suggest a signature and do not suffice for more.
-TEXTS = frozenset({"crash.explanation"})
+TEXTS = frozenset({"crash.explanation", "crash.message"})
 
 
 @record
@@ -99,7 +111,21 @@ def _weigh_version(signature: Signature, crash: Crash) -> Deciding | None:
         version = Version.parse(str(fact.value))
         if not isinstance(version, Absence):
             return Deciding(clause, any(version.in_range(each) for each in signature.affects), fact)
-    return Deciding(clause, None, missing_fact(clause.fact, crash))
+    dated = dating(crash)
+    if isinstance(dated, Absence):
+        return Deciding(clause, None, missing_fact(clause.fact, crash))
+    held = all_affected(_ranges(dated), signature.affects)
+    return Deciding(clause, held, dated if held is not None else _some_affected(dated))
+
+
+def _ranges(dated: Fact) -> tuple[str, ...]:
+    return dated.value if isinstance(dated.value, tuple) else ()
+
+
+def _some_affected(dated: Fact) -> Absence:
+    """Why the releases that the line tells do not decide."""
+    reason = f"one of {', '.join(_ranges(dated)[:_SPELT])}: some of them are affected, others not"
+    return Absence("process.version", reason, KINDS["process.version"].supply)
 
 
 def _fits(weighed: _Weighed) -> bool | None:
@@ -132,9 +158,14 @@ def _outcome(weighed: _Weighed) -> tuple[str, str]:
 
 def _not_affected(weighed: _Weighed) -> str:
     signature, fact = weighed.signature, weighed.version.fact if weighed.version else None
-    version = "" if fact is None or isinstance(fact, Absence) else f" {fact.value}"
+    version = "" if fact is None or isinstance(fact, Absence) else f" {_told(fact)}"
     fixed = f"; fixed in {', '.join(signature.fixed_in)}" if signature.fixed_in else ""
     return f"version{version} is not among those affected ({', '.join(signature.affects)}){fixed}"
+
+
+def _told(fact: Fact) -> str:
+    """The version, or one of those that the line of the assertion leaves."""
+    return f"(one of {', '.join(_ranges(fact)[:_SPELT])})" if isinstance(fact.value, tuple) else str(fact.value)
 
 
 def _decided_by(weighed: _Weighed) -> tuple[Deciding, ...]:

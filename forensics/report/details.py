@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from forensics.diagnosis.finding import Evidence, Exclusion, Finding
 from forensics.record import replace
-from forensics.report.document import Report, ThreadGroup, group_threads
+from forensics.report.addresses import address_lines
+from forensics.report.document import Report, Thread, ThreadGroup, group_threads
 from forensics.report.first_screen import EXPLANATION_LINES, STEPS
 from forensics.report.lines import Line, clipped, prose, section, wrapped
 from forensics.report.safe_text import one_line
 from forensics.report.stack import stack_lines
+from forensics.report.waits import wait_lines
 from forensics.report.words import MODULES, evidence_text, fact_name, input_names, plural, size_text
 
 #: Longest lists of one section; what is left out is counted.
@@ -106,10 +108,17 @@ def _others(report: Report, width: int) -> Iterator[Line]:
     groups = report.thread_groups or group_threads(report.threads)
     crashed = report.crashed_thread
     for group in groups[:_MOST]:
-        count = group.count - (crashed is not None and crashed.lwp in group.lwps)
+        count = group.count - (crashed is not None and _is_of(crashed, group))
         if count:
             yield from _group(group, count, crashed.lwp if crashed else None, width)
     yield from _left_out(len(groups))
+
+
+def _is_of(crashed: Thread, group: ThreadGroup) -> bool:
+    """Whether the thread that died is in the group; a call trace of a log has no kernel id."""
+    if crashed.lwp is not None:
+        return crashed.lwp in group.lwps
+    return tuple(frame.name for frame in crashed.frames) == group.frames
 
 
 def _group(group: ThreadGroup, count: int, crashed: int | None, width: int) -> Iterator[Line]:
@@ -144,9 +153,35 @@ def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
         if name == "checks" and isinstance(value, list | tuple):
             yield from _checks(value, width)
             continue
+        if name == "stick_tables" and isinstance(value, list | tuple):
+            yield from _tables(value, width)
+            continue
+        if name in ("threads", "tasks", "locks"):
+            yield from wait_lines(name, value, width)
+            continue
+        if name in ("address", "registers", "pools"):
+            yield from address_lines(name, value, width)
+            continue
         counted = isinstance(value, list | tuple | Mapping)
         shown = plural(len(value), "entry").replace("entrys", "entries") if counted else str(value)  # type: ignore[arg-type]
         yield Line("plain", f"  {clipped(f'{name}: {shown}', width - 2)}")
+
+
+def _tables(rows: Sequence[object], width: int) -> Iterator[Line]:
+    """A line for each table, and its locks that are held."""
+    yield Line("plain", "  stick-tables:")
+    for row in rows[:_MOST]:
+        if isinstance(row, Mapping):
+            peers = f", peers {row['peers']}" if row.get("peers") else ""
+            used = f"{row.get('used')} of {row.get('size')} entries"
+            locks = "".join(f"; {lock}" for lock in _texts(row.get("held_locks"))[:4])
+            text = f"{row.get('name')} ({row.get('source')}): {row.get('type')}, {used}{peers}{locks}"
+            yield from wrapped(one_line(text), width, "plain", "    ", "      ")
+    yield from _left_out(len(rows))
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list | tuple) else []
 
 
 def _checks(rows: Sequence[object], width: int) -> Iterator[Line]:

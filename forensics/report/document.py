@@ -88,8 +88,26 @@ class ThreadRef:
 
 
 @record
+class DatedAssertion:
+    """What HAProxy's releases tell of the assertion that failed, where the inputs do not name function or version.
+
+    ``function`` is the one that holds it, ``releases`` are ranges of those that have it at its line (``X.Y.*``: to
+    the last one known); ``trust`` is ``derived`` where the line told it, ``assumed`` where only the condition did.
+    ``basis`` says what was compared.
+    """
+
+    function: str = ""
+    releases: tuple[str, ...] = ()
+    trust: str = ""
+    basis: str = ""
+
+
+@record
 class CrashSummary:
-    """How it died. ``source`` is ``file:line``, ``address`` the faulting address (an int here)."""
+    """How it died. ``source`` is ``file:line``, ``address`` the faulting address (an int here).
+
+    ``assertion`` is there where the assertion tells more than the inputs say.
+    """
 
     kind: str = "unknown"
     signal: str = ""
@@ -101,6 +119,7 @@ class CrashSummary:
     thread: ThreadRef | None = None
     time: str = ""
     explanation: str = ""
+    assertion: DatedAssertion | None = None
 
 
 @record

@@ -8,7 +8,17 @@ from forensics.absence import Absence
 from forensics.diagnosis.finding import Finding
 from forensics.report.document import Report
 from forensics.report.lines import Line, heading, prose, wrapped
-from forensics.report.words import how_sure, is_alive, signal_text, size_text, thread_text, title, where
+from forensics.report.words import (
+    asserted_in,
+    how_sure,
+    is_alive,
+    possible_releases,
+    signal_text,
+    size_text,
+    thread_text,
+    title,
+    where,
+)
 
 _LABEL = 10
 
@@ -36,6 +46,8 @@ def _facts(report: Report, width: int) -> Iterator[Line]:
     said = (
         ("check", crash.condition),
         ("where", where(report)),
+        ("inside", asserted_in(report)),
+        ("release", possible_releases(report)),
         ("signal", signal_text(crash)),
         ("thread", thread_text(report)),
         ("when", crash.time),
@@ -108,7 +120,9 @@ def _how_sure(report: Report, width: int) -> Iterator[Line]:
     best = report.findings[0]
     yield from heading("how sure", width)
     yield from wrapped(f"{best.verdict}: {how_sure(best)}", width, "plain", "  ")
-    if best.affected is False:
+    if best.contradiction:
+        yield from wrapped(f"contradiction: {best.contradiction}", width, "warning", "  ! ")
+    elif best.affected is False:
         text = f"{report.process.version or 'this release'} is not among the releases known to be affected"
         yield from wrapped(text, width, "warning", "  ! ")
     told = " ".join(report.next_steps)

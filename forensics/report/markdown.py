@@ -9,7 +9,17 @@ from forensics.report.document import Report, group_threads
 from forensics.report.markup import cell, code, fenced, link, prose
 from forensics.report.safe_text import paragraphs
 from forensics.report.stack import stack_lines
-from forensics.report.words import fact_name, fact_value, how_sure, plural, signal_text, size_text, thread_text
+from forensics.report.words import (
+    asserted_in,
+    fact_name,
+    fact_value,
+    how_sure,
+    plural,
+    possible_releases,
+    signal_text,
+    size_text,
+    thread_text,
+)
 from forensics.report.words import title as report_title
 from forensics.report.words import where as report_where
 
@@ -37,6 +47,8 @@ def _facts(report: Report) -> Iterator[str]:
     said = (
         ("Check that failed", crash.condition),
         ("Where", report_where(report)),
+        ("Inside", asserted_in(report)),
+        ("Release", possible_releases(report)),
         ("Signal", signal_text(crash)),
         ("Thread", thread_text(report)),
         ("When", crash.time),
@@ -75,6 +87,8 @@ def _explained(finding: Finding) -> Iterator[str]:
     surer = f"Surer with: {prose(wanted)}" if wanted else ""
     if sure or surer:
         yield from ("", " ".join(part for part in (f"How sure: {sure}." if sure else "", surer) if part))
+    if finding.contradiction:
+        yield from ("", f"Contradiction: {prose(finding.contradiction)}")
     if finding.fixed_in:
         yield from ("", f"Fixed in: {', '.join(map(code, finding.fixed_in))}")
     if finding.references:

@@ -29,6 +29,8 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 def harmless(text: str, longest: int = LONGEST) -> str:
     """The text without anything that acts, its blanks as they are: for strings that are quoted."""
+    if len(text) <= longest and text.isascii() and text.isprintable():
+        return text  # nothing to do, and millions of lines to come
     line = "".join(map(_harmless, _ESCAPE.sub("\ufffd", text[: 4 * longest])))
     return line if len(line) <= longest and len(text) <= 4 * longest else f"{line[: longest - 3]}..."
 

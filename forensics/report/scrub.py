@@ -62,6 +62,11 @@ def scrub_text(text: str) -> str:
     return _Scrubber().text(text)
 
 
+def text_scrubber() -> Callable[[str], str]:
+    """What scrubs the texts of one answer: the same value has the same placeholder in all of them."""
+    return _Scrubber().text
+
+
 class _Scrubber:
     """The placeholders given so far: ``<kind-number>`` for each value."""
 

@@ -9,7 +9,7 @@ from forensics.diagnosis.finding import Evidence, Finding
 from forensics.evidence.catalogue import KINDS as FACT_KINDS
 from forensics.evidence.fact import DEATH, FactValue
 from forensics.names import UNNAMED
-from forensics.report.document import CrashSummary, Report, StackFrame, Thread
+from forensics.report.document import CrashSummary, DatedAssertion, Report, StackFrame, Thread
 
 #: How it died, as the end of a sentence that starts with the process.
 KINDS = {
@@ -123,9 +123,28 @@ def title(report: Report) -> str:
 def where(report: Report) -> str:
     """Function and place of the crash, as far as they are known."""
     crash, frame = report.crash, culprit_frame(report.crashed_thread)
-    function = crash.function or (frame.name if frame else "")
+    function = crash.function or (frame.name if frame and frame.name != UNNAMED else "")
     place = crash.source or (frame_place(frame) if frame and frame.file else "")
     return ", ".join(part for part in (function, place) if part)
+
+
+def asserted_in(report: Report) -> str:
+    """The function that holds the failed check in HAProxy's releases, where no witness names it."""
+    told = report.crash.assertion
+    return f"{told.function}(), by the {_basis(told)}; a hint, no frame" if told and told.function else ""
+
+
+def possible_releases(report: Report) -> str:
+    """The releases that have the failed check at its line, where no witness names the version."""
+    told = report.crash.assertion
+    if told is None or not told.releases:
+        return ""
+    more = f" and {len(told.releases) - _SHOWN} more ranges" if len(told.releases) > _SHOWN else ""
+    return f"one of {', '.join(told.releases[:_SHOWN])}{more}, by the {_basis(told)}"
+
+
+def _basis(told: DatedAssertion) -> str:
+    return "line of the check" if told.trust == "derived" else f"check, not its line ({told.basis})"
 
 
 def thread_text(report: Report) -> str:

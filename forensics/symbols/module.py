@@ -209,7 +209,7 @@ class ModuleSymbols:
         if name not in kept:
             if not self.found:
                 return Absence(f"variable {name}", f"no file of {self.files.module.path} is at hand", "`--exe`")
-            kept[name] = self._variables.get(name, (0, 0, False))
+            kept[name] = self.variables.get(name, (0, 0, False))
         try:
             address, size, local = kept[name]
             if (address or local) and bool(local) == thread_local:
@@ -219,16 +219,22 @@ class ModuleSymbols:
         return Absence(f"variable {name}", "the symbol tables do not list it", "the debug symbols of this build")
 
     @property
-    def _variables(self) -> dict[str, tuple[int, int, bool]]:
-        """Address, size and whether it is thread-local, of each variable; exported ones come before static ones."""
+    def variables(self) -> dict[str, tuple[int, int, bool]]:
+        """Address, size and whether it is thread-local, of each variable; global ones come before static ones.
+
+        A static executable has libc's own ``static`` variables, one of them named ``global``.
+        """
         if self._extents is None:
             self._extents = {}
+            static: dict[str, tuple[int, int, bool]] = {}
             for table in (".dynsym", ".symtab"):
                 for image in self.images:
                     for symbol in image.symbols(table):
                         if symbol.section and symbol.type in (STT_OBJECT, STT_TLS):
                             place = symbol.value, symbol.size, symbol.type == STT_TLS
-                            self._extents.setdefault(symbol.name.decode("utf-8", "replace"), place)
+                            found = static if symbol.static else self._extents
+                            found.setdefault(symbol.name.decode("utf-8", "replace"), place)
+            self._extents = static | self._extents
             pack = self.files.pack
             for called, (address, size) in pack.extents.items() if pack is not None else ():
                 self._extents.setdefault(called, (address, size, False))

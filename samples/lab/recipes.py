@@ -356,7 +356,7 @@ RECIPES: dict[str, Recipe] = {
     "signal-from-outside-2.6.12": Recipe(from_outside, (-139,)),
     "requeue-forced-2.6.12": Recipe(forced("__stktable_store"), (SEGV,)),
     "foreign": Recipe(foreign, (ABORT,)),
-    "requeue-race-3.0.11": Recipe(race(build.RACE_3011), (ILL,), False),
+    "requeue-race-3.0.11": Recipe(race(build.RACE_3011), (ILL,)),
 }
 
 

@@ -39,6 +39,18 @@ def test_evidence_is_what_decided_with_its_source_and_side() -> None:
     assert found.evidence[0].source is not None and found.evidence[0].source.line == 1
 
 
+@pytest.mark.parametrize(
+    ("outcome", "affected", "told"),
+    [("confirmed", False, True), ("confirmed", True, False), ("confirmed", None, False), ("probable", False, False)],
+)
+def test_memory_that_contradicts_the_version_is_told(outcome: str, affected: bool | None, told: bool) -> None:
+    """With what to do about it first: the executable is not what it says."""
+    given = [verdict(outcome, affected=affected)]
+    found = diagnose(crash(RACE, process__version="3.0.11"), given, WALKED)
+    assert ("3.0.11" in found.findings[0].contradiction) == told
+    assert found.next_steps[0].startswith("Find out how this executable was built") == told
+
+
 def test_what_refutes_speaks_against_and_gives_the_reason() -> None:
     """A clause of `exclude` that holds is a point against."""
     clause = Clause("crash.kind", "is", "operand", "it was killed")

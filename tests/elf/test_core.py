@@ -10,7 +10,7 @@ from forensics.elf.core import CoreDump, read_core
 from forensics.errors import MalformedInput
 from forensics.memory.random_access import BytesInMemory
 from tests.builders.bounds import within_bytes, within_seconds
-from tests.builders.core import AT_ENTRY, AT_SYSINFO_EHDR, REGISTERS, Core, File, Load, Thread
+from tests.builders.core import AT_ENTRY, AT_SYSINFO_EHDR, REGISTERS, Core, File, Load, Thread, siginfo_note
 from tests.builders.elf import PT_NOTE, Image, note, program_header
 
 
@@ -26,6 +26,14 @@ def test_each_thread_has_its_number_signal_and_registers() -> None:
     assert [thread.lwp for thread in core.threads] == [42, 43]
     assert [thread.signal for thread in core.threads] == [6, 0]
     assert core.threads[0].registers[:27] == tuple(range(0x1000, 0x1000 + 27))
+
+
+def test_the_thread_pointer_of_aarch64_belongs_to_the_thread_whose_notes_it_follows() -> None:
+    """NT_ARM_TLS (0x401), of owner LINUX; of others it means something else."""
+    pointer = (0x7F00112233).to_bytes(8, "little")
+    notes = note(b"LINUX", 0x401, pointer + bytes(8)) + note(b"CORE", 0x401, bytes(8))
+    core = read(Core((Thread(42), Thread(43)), notes=notes, machine=183).build())
+    assert core.thread_pointers == {43: 0x7F00112233}
 
 
 def test_a_fault_has_an_address_and_no_sender() -> None:
@@ -51,8 +59,27 @@ def test_signals_that_nothing_names_keep_their_number() -> None:
 
 @pytest.mark.parametrize("current", [0, 5, 19])
 def test_a_core_of_gcore_has_no_fatal_signal(current: int) -> None:
-    """The stop that gdb caused killed nobody."""
-    assert read(Core((Thread(1, current),), siginfo=(current, 0, 0)).build()).signal is None
+    """The stop that gdb caused killed nobody; gdb writes the process before its threads."""
+    notes = Thread(1, current).note() + siginfo_note(current, 0, 0)
+    core = read(Core((), siginfo=None, notes=notes).build())
+    assert (len(core.threads), core.signal) == (1, None)
+
+
+@pytest.mark.parametrize(("current", "fatal"), [(5, True), (19, False)])
+def test_a_trap_is_fatal_in_a_core_of_the_kernel(current: int, fatal: bool) -> None:
+    """The kernel writes the thread that died before anything else."""
+    signal = read(Core((Thread(1, current),), siginfo=(current, 128, 0)).build()).signal
+    assert (signal is not None) == fatal
+
+
+def test_a_signal_that_was_sent_has_its_senders_user() -> None:
+    """si_uid stands behind si_pid; the signal of a timer has neither."""
+    signal = read(Core(siginfo=(11, 0, 7 << 32 | 4321)).build()).signal
+    assert signal is not None
+    assert (signal.sender, signal.user, signal.system_call) == (4321, 7, None)
+    timer = read(Core(siginfo=(11, -2, 3)).build()).signal
+    assert timer is not None
+    assert (timer.sender, timer.user, timer.code_name) == (None, None, "SI_TIMER")
 
 
 def test_without_siginfo_the_signal_of_the_first_thread_counts() -> None:

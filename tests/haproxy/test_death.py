@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,16 @@ import pytest
 from forensics.api import Options, open_core
 from forensics.elf.core import read_core
 from forensics.haproxy.counters import Counters, read_counters
-from forensics.haproxy.death import _ABORT, _SENTENCE, decide
+from forensics.haproxy.death import decide
+from forensics.haproxy.own_crash import ABORT as _ABORT
+from forensics.haproxy.own_crash import SENTENCE as _SENTENCE
+from forensics.haproxy.recursion import Recursion, find_recursion
 from forensics.memory.random_access import BytesInMemory
 from forensics.symbols.find import Places
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import Frame, ThreadStack
 from tests.builders.core import Core, Load, Thread
+from tests.builders.elf import note
 
 PID = 1000
 STACK_START = 0x7FFF_0000_0000
@@ -44,10 +49,19 @@ def stack(*functions: str) -> ThreadStack:
         (11, 128, 0, "segfault", "overwritten memory"),
         (11, 1, STACK_START - 64, "segfault", "overflowed"),
         (8, 1, 0x55_0000_1000, "segfault", "division by zero"),
+        (7, 2, 0x7F00_0000_0000, "segfault", "a mapped file was truncated"),
+        (7, 4, 0x7F00_0000_0000, "segfault", "the memory itself is defective"),
+        (11, 4, 0x7F00_0000_0000, "segfault", "protection key"),
         (11, 0, 4711, "signal_from_outside", "process 4711"),
         (11, -6, PID, "signal_from_outside", "the process itself"),
         (4, 2, 0x55_0000_1000, "unknown", "the code itself is not at hand"),
-        (31, 1, 0, "unknown", "SIGSYS"),
+        (31, 1, 0, "unknown", "seccomp"),
+        (24, 128, 0, "unknown", "RLIMIT_CPU"),
+        (25, 128, 0, "unknown", "RLIMIT_FSIZE"),
+        (5, 128, 0, "unknown", "trap instruction"),
+        (3, 128, 0, "unknown", "terminal"),
+        (11, 0, 0, "signal_from_outside", "outside of its PID namespace"),
+        (11, -1, 7 << 32 | 4711, "signal_from_outside", "process 4711 of user 7"),
         (6, -6, PID, "unknown", "aborted itself"),
         (6, 0, 1, "signal_from_outside", "process 1"),
     ],
@@ -73,6 +87,47 @@ def test_libc_that_finds_the_heap_damaged_is_heap_corruption() -> None:
     dead = process(6, -6, PID)
     assert decide(dead, stack("raise", "abort", "__libc_message", "malloc_printerr", "free")).kind == "heap_corruption"
     assert decide(dead, stack("raise", "abort", "some_library")).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "words"),
+    [
+        ("_ZN6__asan18ReportGenericErrorEmmmmbmjb", "heap_corruption", "AddressSanitizer"),
+        ("__asan::ReportGenericError", "heap_corruption", "AddressSanitizer"),
+        ("__ubsan_handle_divrem_overflow_abort", "unknown", "UndefinedBehaviorSanitizer"),
+        ("__tsan_report", "unknown", "ThreadSanitizer"),
+    ],
+)
+def test_sanitizers_are_told_by_their_functions(function: str, kind: str, words: str) -> None:
+    death = decide(process(6, -6, PID), stack("raise", "abort", function, "process_stream"))
+    assert (death.kind, words in death.explanation) == (kind, True)
+
+
+def test_a_process_that_ends_by_itself_says_so() -> None:
+    thread = Thread(lwp=PID, signal=0, registers={"rip": 1, "rsp": STACK_START})
+    living = Process(read_core(BytesInMemory(Core(threads=(thread,), siginfo=None).build(), "core")), Places())
+    ending = decide(living, stack("write", "__run_exit_handlers", "exit", "main"))
+    assert (ending.kind, "ending by itself" in ending.explanation) == ("exit", True)
+    crashed = decide(process(11, 1, 0x18), stack("free", "deinit", "deinit_and_exit", "main"))
+    assert crashed.explanation.endswith("while the process was ending by itself")
+
+
+def test_a_system_call_that_was_refused_has_its_number() -> None:
+    thread = Thread(lwp=PID, signal=31, registers={"rip": 0x55_0000_1000, "rsp": STACK_START + 0x8000})
+    siginfo = struct.pack("<iiiiQiI", 31, 0, 1, 0, 0x55_0000_1000, 59, 0xC000003E).ljust(128, b"\0")
+    core = Core(threads=(thread,), loads=(Load(STACK_START, bytes(0x10000)),), siginfo=None,
+                notes=note(b"CORE", 0x53494749, siginfo))  # fmt: skip
+    dead = Process(read_core(BytesInMemory(core.build(), "core")), Places())
+    assert "system call number 59" in decide(dead, backtraces(dead)[0]).explanation
+
+
+@pytest.mark.parametrize("round_of", [("f",), ("f", "g"), ("lua_call", "luaD_precall", "hlua_x")])
+def test_functions_that_repeat_are_a_recursion(round_of: tuple[str, ...]) -> None:
+    found = find_recursion(stack("memcpy", *round_of * 40, "process_stream", "main"))
+    assert isinstance(found, Recursion)
+    assert sorted(found.functions) == sorted(round_of)
+    assert not find_recursion(stack(*(f"f{number}" for number in range(100))))
+    assert not find_recursion(stack())
 
 
 def test_the_command_that_crashed_it_is_named_by_its_function() -> None:

@@ -46,6 +46,15 @@ def test_the_first_broken_link_of_a_list_is_told(address: int, value: int, at: i
     assert (walk.broken.address, reason in walk.broken.reason) == (at, True)
 
 
+def test_a_ring_of_links_that_threads_held_ends() -> None:
+    for words in ({HEAD: A, A: A, A + 8: 1}, {HEAD: A, A: B, A + 8: 1, B: C, B + 8: 1, C: B, C + 8: 1}):
+        walk = Walk()
+        found = list(iter_list(memory_of(words), HEAD, walk, 100))
+        assert found == [A, B, C][: len(found)]
+        assert walk.broken is not None
+        assert "came before" in walk.broken.reason
+
+
 def test_a_walk_ends_at_its_bound() -> None:
     walk = Walk()
     assert list(iter_list(memory_of(ring(HEAD, A, B, C)), HEAD, walk, 2)) == [A, B]

@@ -125,3 +125,11 @@ def test_one_who_invokes_the_killer_is_not_the_victim() -> None:
     )
     (found,) = parse(text_lines(text)).out_of_memory
     assert (found.pid, found.comm) == (77, "mysqld")
+
+
+@pytest.mark.parametrize("damaged", ["Code: e8 ff4<c6> 04", "Code: e8ff<c6>04", "Code: <e8<ff>", "Code: e8<c6 04>"])
+def test_code_whose_blanks_were_lost_is_still_bytes(damaged: str) -> None:
+    found = fault(f"{SEGFAULT}\n{damaged}\n")
+    assert found.code is None or len(found.code) >= 2
+    assert fault(f"{SEGFAULT}\nCode: e8ff<c6>04\n").code == bytes.fromhex("e8ffc604")
+    assert fault(f"{SEGFAULT}\nCode: e8ff<c6>04\n").code_ip == 2

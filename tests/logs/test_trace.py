@@ -20,6 +20,7 @@ def test_a_line_up_to_3_1_shows_the_bytes_at_the_address() -> None:
     found = frame("  | 0x559009bccaf9 [0f 0b 0f 1f 44 00 00 48]: debug_parse_cli_bug+0x59/0x5b")
     expected = (0x559009BCCAF9, "debug_parse_cli_bug", "debug_parse_cli_bug+0x59/0x5b", 0x59, 0x5B, None, None, 7)
     assert found == TraceFrame(*expected)
+    assert (found.code, found.code_at) == (bytes.fromhex("0f0b0f1f44000048"), 0)
 
 
 def test_a_line_of_3_2_shows_the_bytes_before_the_address_and_the_callee() -> None:
@@ -28,11 +29,13 @@ def test_a_line_of_3_2_shows_the_bytes_before_the_address_and_the_callee() -> No
         "  | 0x5639855a0e8a <4e 30 01 e8 76 f3 ff ff]: process_runnable_tasks+0x3ea/0x8f3 > run_tasks_from_lists+0"
     )
     assert (found.function, found.callee) == ("process_runnable_tasks", "run_tasks_from_lists")
+    assert (found.code, found.code_at) == (bytes.fromhex("4e3001e876f3ffff"), -8)
 
 
 def test_unreadable_bytes_and_short_addresses_are_read() -> None:
     """A non-PIE executable has addresses of three bytes, padded with blanks."""
-    assert frame("  |       0x501e56 [-- -- -- -- -- -- -- --]: main+0x10/0x20").address == 0x501E56
+    found = frame("  |       0x501e56 [-- -- -- -- -- -- -- --]: main+0x10/0x20")
+    assert (found.address, found.code) == (0x501E56, b"")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from forensics.diagnosis.finding import Evidence, Exclusion
-from forensics.report.document import CrashSummary, Process, Report, StackFrame, Thread
+from forensics.report.document import CrashSummary, DatedAssertion, Process, Report, StackFrame, Thread
 from forensics.report.markdown import render_markdown
 from forensics.report.markup import cell, code, fenced, prose
 from forensics.report.render_json import to_json_dict
@@ -89,6 +89,29 @@ def test_evidence_names_its_source_and_its_side() -> None:
     text = render_text(documents.complete(), 100)
     assert "  + check that failed: task->expire == 0\n      haproxy-worker.log: line 3 (bug line)\n" in text
     assert "  - functions, innermost first: __task_queue <- stktable_requeue_exp\n" in text
+
+
+def test_what_the_line_of_a_check_tells_is_shown_as_a_hint() -> None:
+    """Function and releases come from the releases, and from no witness of this crash."""
+    told = DatedAssertion("__task_queue", ("2.9-dev3..2.9.6", "3.0-dev1"), "derived", "assertions of the releases")
+    crash = CrashSummary("bug_on", condition="task->expire == 0", source="src/task.c:285", assertion=told)
+    text = render_text(Report(crash=crash), 100)
+    assert "\nwhere     src/task.c:285\n" in text
+    assert "\ninside    __task_queue(), by the line of the check; a hint, no frame\n" in text
+    assert "\nrelease   one of 2.9-dev3..2.9.6, 3.0-dev1, by the line of the check\n" in text
+    assert "| Release | `one of 2.9-dev3..2.9.6, 3.0-dev1, by the line of the check` |" in render_markdown(
+        Report(crash=crash)
+    )
+    moved = replace(crash, assertion=DatedAssertion("", ("2.9.0..2.9.6",), "assumed", "no such line"))
+    assert "one of 2.9.0..2.9.6, by the check, not its line (no such line)" in render_text(Report(crash=moved), 100)
+
+
+def test_the_call_trace_of_a_log_is_no_other_thread() -> None:
+    """It has no kernel id by which to know it."""
+    frames = (StackFrame(0, function="__task_queue", file="src/task.c", line=285, status="symbolicated"),)
+    text = render_text(Report(threads=(Thread(crashed=True, frames=frames),)), 100)
+    assert " > #0   __task_queue  src/task.c:285\n" in text
+    assert "OTHER THREADS" not in text
 
 
 def test_equal_stacks_are_shown_once_and_the_crashed_one_is_not_among_the_others() -> None:

@@ -20,12 +20,12 @@ from forensics.absence import Absence
 from forensics.elf.image import ElfImage
 from forensics.memory.random_access import BytesInMemory, LocalFile
 from forensics.symbols.dwarf.locate import DwarfLines, open_dwarf
-from forensics.symbols.dwarf.members import struct_members
 from forensics.symbols.table import functions_of
 from tests.builders.bounds import within_seconds
 from tests.oracles import gdb
 from tests.oracles.gdb import GDB
 from tests.oracles.programs import CLANG, COMPILER, compile_c
+from tests.symbols.members import members_of
 
 SOURCE = Path(__file__).with_name("sample.c").read_text()
 ADDR2LINE, OBJCOPY = shutil.which("addr2line"), shutil.which("objcopy")
@@ -195,13 +195,11 @@ def test_the_source_file_is_named_as_the_compiler_was_given_it(program: Path) ->
 
 def test_members_of_a_structure_have_their_offsets(program: Path) -> None:
     """As the compiler laid them out; the member without name is its size."""
-    low = functions_by_pyelftools(program)["branches"][0]
-    members = struct_members(dwarf_of(program), "outer", low)
+    members = members_of(dwarf_of(program), "outer")
     assert isinstance(members, dict)
     assert (members["first"], members["in"], members["last"], members[""]) == (0, 8, 32, 40)
-    inner = struct_members(dwarf_of(program), "inner", low)
-    assert inner == {"": 16, "a": 0, "b": 8}
-    assert isinstance(struct_members(dwarf_of(program), "nothing", low), Absence)
+    assert members_of(dwarf_of(program), "inner") == {"": 16, "a": 0, "b": 8}
+    assert isinstance(members_of(dwarf_of(program), "nothing"), Absence)
 
 
 def test_code_of_no_unit_is_absent(program: Path) -> None:
@@ -275,7 +273,7 @@ def test_damaged_dwarf_gives_absences(plain: Path, section: str, edits: list[tup
             for pc in (low, (low + high) // 2, high - 1):
                 dwarf.calls(pc)
                 dwarf.call_sites(pc)
-                struct_members(dwarf, "outer", pc)
+        members_of(dwarf, "outer")
 
 
 @pytest.mark.parametrize("section", [".debug_line", ".debug_abbrev", ".debug_str", ".debug_line_str", ".debug_info"])
@@ -291,7 +289,7 @@ def test_a_section_overwritten_by_one_byte_gives_absences(plain: Path, section: 
         if isinstance(dwarf, DwarfLines):
             dwarf.calls(low)
             dwarf.call_sites(low)
-            struct_members(dwarf, "outer", low)
+            members_of(dwarf, "outer")
 
 
 def test_siblings_that_point_at_their_own_children_do_not_multiply(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from forensics.elf.module import Module
 from forensics.memory.random_access import BytesInMemory, LocalFile
 from forensics.symbols.dwarf.call_sites import CallSite
 from forensics.symbols.dwarf.locate import DwarfLines, open_dwarf
-from forensics.symbols.dwarf.members import struct_members
 from forensics.symbols.find import ModuleFiles
 from forensics.symbols.module import ModuleSymbols
 from forensics.symbols.site import Call
@@ -28,6 +27,7 @@ from tests.builders.bounds import within_seconds
 from tests.oracles import gdb
 from tests.oracles.gdb import GDB
 from tests.oracles.programs import CLANG, COMPILER, compile_files
+from tests.symbols.members import members_of
 
 SOURCES = sorted(Path(__file__).with_name("two_files").iterdir())
 OURS = frozenset(
@@ -90,7 +90,7 @@ def answers(image: ElfImage, addresses: list[int]) -> tuple[Answers, list[dict[s
     """All that DWARF says of ``addresses``, and the layouts of the structures."""
     dwarf = dwarf_of(image)
     sites: Answers = {at: (dwarf.calls(at), dwarf.call_sites(at)) for at in addresses}
-    return sites, [struct_members(dwarf, name, at) for name in STRUCTURES for at in addresses[::40]]
+    return sites, [members_of(dwarf, name) for name in STRUCTURES]
 
 
 def assert_equal(plain: Path, image: ElfImage) -> None:
@@ -279,7 +279,7 @@ def test_without_its_split_file_a_unit_has_lines_and_no_names(split: tuple[Path,
             assert str(tmp_path / "first.dwo") in gap.reason
             assert "prog.dwp" in gap.remedy
             missing.add(expected[-1].function)
-            assert isinstance(struct_members(dwarf, "nothing", at), Absence)
+    assert isinstance(members_of(dwarf, "nothing"), Absence)
     assert {"main", "loops"} <= missing
     assert missing.isdisjoint({"grow", "handle", "close_it"})
 
@@ -431,7 +431,7 @@ def ask_everything(image: ElfImage, addresses: list[int]) -> None:
             dwarf.call_sites(at)
             dwarf.gap(at)
         for name in (*STRUCTURES, "nothing"):
-            struct_members(dwarf, name, addresses[0])
+            members_of(dwarf, name)
 
 
 HOSTILE = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -14,11 +14,11 @@ from forensics.elf.image import ElfImage
 from forensics.memory.open import open_bytes
 from forensics.memory.random_access import LocalFile
 from forensics.symbols.dwarf.locate import DwarfLines, open_dwarf
-from forensics.symbols.dwarf.members import struct_members
 from forensics.symbols.find import Places
 from forensics.symbols.table import functions_of
 from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
+from tests.symbols.members import members_of
 
 LAB = Path(__file__).parents[2] / ".lab"
 
@@ -67,7 +67,7 @@ def answers(image: ElfImage, addresses: list[int]) -> list[object]:
     assert isinstance(dwarf, DwarfLines)
     # An absence names the file.
     found: list[object] = [(dwarf.calls(at) or "absent", dwarf.call_sites(at)) for at in addresses]
-    found += [struct_members(dwarf, name, addresses[0]) for name in ("stktable", "task", "session")]
+    found += [members_of(dwarf, name) for name in ("stktable", "task", "session")]
     return found
 
 

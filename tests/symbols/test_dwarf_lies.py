@@ -18,11 +18,11 @@ from forensics.symbols.dwarf.functions import name_of
 from forensics.symbols.dwarf.info import AT_NAME
 from forensics.symbols.dwarf.lines import read_lines
 from forensics.symbols.dwarf.locate import DwarfLines, open_dwarf
-from forensics.symbols.dwarf.members import struct_members
 from forensics.symbols.dwarf.package import PackageIndex, open_package
 from forensics.symbols.dwarf.units import iter_units
 from tests.builders.bounds import within_bytes, within_seconds
 from tests.builders.elf import Image
+from tests.symbols.members import members_of
 
 #: Shapes by code: a unit with code, one without, a function named elsewhere, an import, a type by signature.
 SHAPES = (
@@ -90,7 +90,7 @@ def test_units_that_import_each_other_are_each_visited_once() -> None:
     circle = b"".join(unit(b"\x02\x04" + struct.pack("<I", tops[(n + 1) % 50]) + b"\0") for n in range(50))
     info = home.replace(struct.pack("<I", 0) + b"\0", struct.pack("<I", tops[0]) + b"\0") + circle
     with within_seconds(2):
-        found = struct_members(dwarf_of(image(info)), "nothing", 0x1004)
+        found = members_of(dwarf_of(image(info)), "nothing")
     assert isinstance(found, Absence)
 
 
@@ -98,12 +98,12 @@ def test_a_declaration_whose_type_unit_is_missing_is_no_structure() -> None:
     """DW_AT_signature of a type that was dropped, and of a type that is a declaration itself."""
     declared = b"\x05task\0" + struct.pack("<Q", 77)
     info = unit(b"\x01" + LOW + declared + b"\0")
-    assert isinstance(struct_members(dwarf_of(image(info)), "task", 0x1004), Absence)
+    assert isinstance(members_of(dwarf_of(image(info)), "task"), Absence)
     types = struct.pack("<HIBQI", 4, 0, 8, 77, 24) + b"\x02" + declared + b"\0"
     lying = image(info, debug_types=struct.pack("<I", len(types)) + types)
     assert dwarf_of(lying).info.type_at(77) is not None
     with within_seconds(2):
-        struct_members(dwarf_of(lying), "task", 0x1004)
+        members_of(dwarf_of(lying), "task")
 
 
 def test_lengths_that_lie_end_the_list_of_units() -> None:

@@ -18,7 +18,9 @@ from forensics.symbols.plt import stubs_of
 ROOT = Path(__file__).parents[2]
 LIBC = Path("/usr/lib/x86_64-linux-gnu/libc.so.6")
 REAL = [Path("/usr/sbin/haproxy"), LIBC, *sorted(ROOT.glob(".lab/builds/*/haproxy"))]
-PROGRAM = '#include <stdio.h>\n#include <stdlib.h>\nint main(int c, char **v) { puts(v[c - 1]); return system("true"); }\n'
+PROGRAM = (
+    '#include <stdio.h>\n#include <stdlib.h>\nint main(int c, char **v) { puts(v[c - 1]); return system("true"); }\n'
+)
 COMPILERS = {"cc": (), "aarch64-linux-gnu-gcc": ("-mbranch-protection=standard",)}
 
 
@@ -32,7 +34,15 @@ def names_by_gdb(path: Path) -> dict[int, str]:
     debugger = shutil.which("gdb-multiarch") or shutil.which("gdb")
     if debugger is None:
         pytest.skip("gdb is not installed")
-    command = [debugger, "-nx", "-batch", "-iex", "set debug-file-directory /nonexistent", "-ex", "info functions @plt$"]
+    command = [
+        debugger,
+        "-nx",
+        "-batch",
+        "-iex",
+        "set debug-file-directory /nonexistent",
+        "-ex",
+        "info functions @plt$",
+    ]
     done = subprocess.run(
         [*command, str(path)], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=True
     )
