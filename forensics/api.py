@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import os
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from forensics.evidence.collectors import COLLECTORS
 from forensics.evidence.core_witness import CoreWitness, examine
 from forensics.evidence.fact import Crash, Fact
 from forensics.haproxy.identity import is_haproxy, program_of
-from forensics.intake import Taken, check, configurations_in, take, text_stream
+from forensics.intake import Taken, check, configurations_in, files_of_log, log_file, take, text_stream
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
 from forensics.memory.open import open_bytes
@@ -28,28 +29,65 @@ from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
 
 if TYPE_CHECKING:
-    from forensics.logs import LogEvidence
+    from forensics.evidence.asked import Asked
+    from forensics.evidence.log_files import LogFiles
+    from forensics.logs import Incident, LogEvidence
 
 
 @record
 class Options:
-    """What the user chose. ``scrub`` hides addresses and secrets; ``signatures`` is a directory of one's own."""
+    """What the user chose. ``scrub`` hides addresses and secrets; ``signatures`` is a directory of one's own.
+
+    ``incident`` (from 1, in order of time) or ``pid`` choose among the deaths that a log tells of; the latest, if not
+    given.
+    """
 
     places: Places = Places()
     signatures: str = ""
     scrub: bool = True
+    incident: int | None = None
+    pid: int | None = None
 
 
 _DEFAULTS = Options()
 
 
-def triage(inputs: Sequence[str], options: Options = _DEFAULTS) -> Report:
+#: Told of a path and how many of its bytes were read, each time.
+Watch = Callable[[str, int], None]
+
+
+def triage(inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | None = None) -> Report:
     """One incident: any mix of a core, logs, haproxy.cfg and the executable.
 
     Raises InputError when nothing can be analysed; an input that fails beside
-    others becomes a gap of the report.
+    others becomes a gap of the report. UsageError when no log tells of the
+    incident that ``options`` name.
     """
-    taken, witness, crash = gather(inputs, options)
+    return _report(*gather(inputs, options, watch), options)
+
+
+def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, Report]]:
+    """Every incident that one input tells of, with its number; 0 for the only one. Raises as ``triage`` does."""
+    taken, gaps = _take_all([path])
+    if any(one.kind == "core" for one in taken):
+        yield 0, triage([path], options)
+        return
+    log = _read([one.path for one in taken], None)
+    several = len(log.evidence.incidents) > 1
+    for incident in log.evidence.incidents if several else (None,):
+        told = partial(log.placed, _told(log, incident, _places_of_logs(taken, options.places)))
+        crash = collect([(f"log {log.name}", told)], (*gaps, *log.gaps, *_lost(log)))
+        yield incident.number if incident else 0, _report(taken, None, crash, options)
+
+
+def _lost(log: LogFiles) -> Iterator[Absence]:
+    """That a log tells of more deaths than are kept."""
+    if count := log.evidence.earlier_incidents:
+        why = f"the first {count} were too many to be kept"
+        yield Absence(f"earlier incidents of {log.name}", why, "a shorter piece of the log")
+
+
+def _report(taken: Sequence[Taken], witness: CoreWitness | None, crash: Crash, options: Options) -> Report:
     verdicts = match(load_knowledge(options.signatures, cache_directory()), crash)
     report = assemble(taken, witness, crash, verdicts)
     if not options.scrub:
@@ -59,12 +97,18 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS) -> Report:
     return scrub(report)
 
 
-def gather(inputs: Sequence[str], options: Options = _DEFAULTS) -> tuple[list[Taken], CoreWitness | None, Crash]:
+def gather(
+    inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | None = None
+) -> tuple[list[Taken], CoreWitness | None, Crash]:
     """The inputs recognised, the core examined, and all facts of one incident. Raises as ``triage`` does."""
+    from forensics.evidence.asked import Asked
+
     taken, gaps = _take_all(inputs)
     failed: list[InputError] = []
-    witness, bound = _witnesses(taken, options, gaps, failed)
+    asked = Asked(options.incident, options.pid)
+    witness, bound = _witnesses(taken, options, gaps, failed, _Texts(taken, asked, options.places, watch))
     crash = collect(bound, gaps)
+    asked.check()
     if witness is None and failed and not crash.died:
         raise failed[0]
     if witness is not None:
@@ -75,7 +119,7 @@ def gather(inputs: Sequence[str], options: Options = _DEFAULTS) -> tuple[list[Ta
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
     taken: list[Taken] = []
     failed: list[InputError] = []
-    for path in dict.fromkeys(one for each in inputs for one in configurations_in(each)):
+    for path in dict.fromkeys(one for given in inputs for each in _unfolded(given) for one in configurations_in(each)):
         try:
             taken.append(take(path))
         except InputError as error:
@@ -93,8 +137,19 @@ def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
     return taken, [Absence(f"input {error.message}", "it could not be read", error.hint) for error in failed]
 
 
+def _unfolded(path: str) -> list[str]:
+    """The files of a directory that is one log; any other input is itself."""
+    return (files_of_log(path) if os.path.isdir(path) else []) or [path]
+
+
+def _pids_of(witness: CoreWitness) -> tuple[int, ...]:
+    core = witness.process.core
+    lwps = tuple(thread.lwp for thread in core.threads)
+    return (core.process.pid, *lwps) if core.process else lwps
+
+
 def _witnesses(
-    taken: list[Taken], options: Options, gaps: list[Absence], failed: list[InputError]
+    taken: list[Taken], options: Options, gaps: list[Absence], failed: list[InputError], texts: _Texts
 ) -> tuple[CoreWitness | None, list[Bound]]:
     """The collectors, each bound to its witness: the core first, since memory outranks text."""
     witness: CoreWitness | None = None
@@ -104,11 +159,11 @@ def _witnesses(
         try:
             if one.kind == "core":
                 witness = _open_core(one.path, _places(taken, options.places))
+                texts.asked.core_pids = _pids_of(witness)
                 gaps += witness.process.core.gaps
                 bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
             elif one.kind in ("log", "journal"):
-                places = _places(taken, options.places) if not _has_core(taken) else Places()
-                bound.append((f"log {one.path}", partial(_collect_text, one.path, places)))
+                bound += texts.bound(one.path)
         except InputError as error:
             if not several or one.kind != "core":
                 raise
@@ -156,19 +211,54 @@ def _refuse_foreign(process: Process) -> None:
         )
 
 
-def _has_core(taken: list[Taken]) -> bool:
-    return any(one.kind == "core" for one in taken)
+class _Texts:
+    """The logs among the inputs, each with all of its rotated files, and the incident that is asked about."""
+
+    def __init__(self, taken: list[Taken], asked: Asked, places: Places, watch: Watch | None) -> None:
+        self.asked = asked
+        self._places = _places_of_logs(taken, places)
+        self._watch = watch
+        self._paths = [one.path for one in taken if one.kind in ("log", "journal")]
+
+    def bound(self, path: str) -> Iterator[Bound]:
+        """The collector of the log that ``path`` belongs to, at the first of its files."""
+        from forensics.logs.rotation import rotated_sets
+
+        files = next(each for each in rotated_sets(self._paths) if path in each)
+        if path == next(each for each in self._paths if each in files):
+            yield f"log {files[-1]}", partial(self._collect, files)
+
+    def _collect(self, files: Sequence[str]) -> Iterator[Fact | Absence]:
+        """The facts of the incident that was chosen in one log."""
+        from forensics.evidence.asked import other_incidents
+
+        log = _read(files, self._watch)
+        yield from log.gaps
+        incident = self.asked.choose(log.evidence)
+        yield from log.placed(_told(log, incident, self._places))
+        if incident is not None:
+            yield from other_incidents(log.evidence, incident, log.name)
 
 
-def _collect_text(path: str, places: Places) -> Iterator[Fact | Absence]:
+def _read(files: Sequence[str], watch: Watch | None) -> LogFiles:
+    from forensics.evidence.log_files import read_log
+
+    return read_log([log_file(path, partial(watch, path) if watch else None) for path in files])
+
+
+def _places_of_logs(taken: list[Taken], places: Places) -> Places:
+    """Where the executable of a log is: a core knows its own better."""
+    return Places() if any(one.kind == "core" for one in taken) else _places(taken, places)
+
+
+def _told(log: LogFiles, incident: Incident | None, places: Places) -> Iterator[Fact | Absence]:
+    """What a log tells of one incident, with the names that an executable gives."""
     from forensics.evidence.from_log import collect_log
-    from forensics.logs import parse_stream
 
-    with text_stream(path) as stream:
-        evidence = parse_stream(stream)
+    evidence = incident.evidence if incident else log.evidence
     if places.executable:
-        evidence = yield from _with_executable(evidence, path, places)
-    yield from collect_log(evidence, path)
+        evidence = yield from _with_executable(evidence, log.name, places)
+    yield from collect_log(evidence, log.name)
 
 
 def _with_executable(log: LogEvidence, path: str, places: Places) -> Generator[Fact | Absence, None, LogEvidence]:

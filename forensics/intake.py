@@ -6,12 +6,16 @@ import io
 import os
 import stat
 import sys
-from typing import IO, cast
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, cast
 
 from forensics.elf.constants import ET_CORE, MAGIC
-from forensics.errors import EmptyInput, UnknownInput, UnreadableInput, UsageError
+from forensics.errors import EmptyInput, InputError, UnknownInput, UnreadableInput, UsageError
 from forensics.memory.streams import compression_of, damage_errors, decompressing, open_stream
 from forensics.record import record
+
+if TYPE_CHECKING:
+    from forensics.evidence.log_files import LogFile
 
 #: First bytes of a symbol pack (``symbols/pack.py``).
 _PACK = b"HAPSYM"
@@ -148,14 +152,38 @@ def _sha256(path: str, size: int) -> str:
         return sha256(file.read()).hexdigest()
 
 
-def text_stream(path: str) -> IO[bytes]:
-    """The lines of a text input, decompressed; ``-`` is standard input."""
+def text_stream(path: str, watch: Callable[[int], None] | None = None) -> IO[bytes]:
+    """The lines of a text input, decompressed; ``-`` is standard input. ``watch`` is that of ``open_stream``."""
     if path == "-":
         standard = _standard_input()
         compression = compression_of(standard.peek(8)[:8])
         return decompressing(standard, compression) if compression else standard
-    stream, _compression = open_stream(path)
+    stream, _compression = open_stream(path, watch)
     return stream
+
+
+def log_file(path: str, watch: Callable[[int], None] | None = None) -> LogFile:
+    """A log among the inputs, to be read."""
+    from forensics.evidence.log_files import LogFile
+
+    if path == "-":
+        return LogFile(path, lambda: text_stream(path))
+    with open(path, "rb") as file:
+        modified, compression = os.fstat(file.fileno()).st_mtime, compression_of(file.read(8))
+    return LogFile(path, lambda: text_stream(path, watch), compression, modified)
+
+
+def files_of_log(directory: str) -> list[str]:
+    """The files of a directory that holds one rotated log and nothing else, the oldest first; else none."""
+    from forensics.logs.rotation import rotated_sets
+
+    try:
+        names = [name for name in os.listdir(directory) if not name.startswith(".")]
+        found = rotated_sets(os.path.join(directory, name) for name in sorted(names))
+        alone = len(found) == 1 and all(take(path).kind in ("log", "journal") for path in found[0])
+    except (OSError, InputError):
+        return []
+    return found[0] if alone else []
 
 
 def check(taken: list[Taken]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 #: Suffixes that gcc and clang append to the name of a clone, a fragment or an alias; names in C have no dots.
-_CLONE = re.compile(r"(?:\.(?:isra|constprop|part|cold|lto_priv|localalias|clone|llvm|__uniq)(?:\.\d+)*)+$")
+_CLONE = re.compile(
+    r"(?:\.(?:isra|constprop|part|cold|lto_priv|localalias|clone|llvm|__uniq)(?:\.\d{1,40}){0,4}){1,8}$"
+)
 
 #: A frame whose function has no name.
 UNNAMED = "?"

@@ -17,7 +17,7 @@ _UNKNOWN = "unknown"
 
 @record
 class Digest:
-    """One input's answer.
+    """One input's answer, or that of one incident of it: then its number stands behind ``path``.
 
     ``verdict``: that of the best finding, else unexplained, no crash, failed, timed out
     or died. ``what``: the signature's id, or the kind of crash.
@@ -32,6 +32,7 @@ class Digest:
     frames: tuple[str, ...] = ()
     error: str = ""
     hint: str = ""
+    first: bool = True
 
     @property
     def analysed(self) -> bool:
@@ -52,14 +53,22 @@ def digest(result: ScanResult) -> Digest:
     crash, fingerprint = report.get("crash", {}), report.get("fingerprint", {})
     best = next(iter(report.get("findings", ())), None)
     return Digest(
-        result.path,
+        _path(result, report.get("process", {}).get("pid")),
         _verdict(report, best),
         best["signature"] if best else _kind(crash),
         report.get("process", {}).get("version", ""),
         _where(crash, fingerprint),
         fingerprint.get("stable", ""),
         tuple(fingerprint.get("frames", ())),
+        first=result.first,
     )
+
+
+def _path(result: ScanResult, pid: object) -> str:
+    """The input, and which of its incidents: what ``--incident`` and ``--pid`` take."""
+    if not result.incident:
+        return result.path
+    return f"{result.path} ({result.incident}{f', pid {pid}' if pid is not None else ''})"
 
 
 def _verdict(report: Mapping[str, Any], best: Mapping[str, Any] | None) -> str:

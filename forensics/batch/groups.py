@@ -43,9 +43,13 @@ class Group:
 
 @dataclass(slots=True)
 class Groups:
-    """A batch in the making. ``alone``: crashes of which too little is known to group them."""
+    """A batch in the making. ``alone``: crashes of which too little is known to group them.
+
+    ``total`` counts answers; an input that tells of several incidents has one for each.
+    """
 
     total: int = 0
+    inputs: int = 0
     alone_count: int = 0
     healthy_count: int = 0
     failed_count: int = 0
@@ -55,8 +59,9 @@ class Groups:
     _of: dict[str, Group] = field(default_factory=dict)
 
     def add(self, one: Digest) -> None:
-        """Take in the next input."""
+        """Take in the next answer."""
         self.total += 1
+        self.inputs += one.first
         if not one.analysed:
             self.failed_count += 1
             _keep(self.failed, one)
@@ -75,7 +80,7 @@ class Groups:
 
     @property
     def crashes(self) -> int:
-        """How many inputs tell of a crash."""
+        """How many crashes there are."""
         return self.total - self.healthy_count - self.failed_count
 
 

@@ -75,7 +75,7 @@ def group_lines(groups: Groups, width: int = WIDTH) -> Iterator[Line]:
 
 def summary(groups: Groups, ignored: Ignored) -> str:
     """What was done, in a line or two."""
-    done = [plural(groups.total, "input"), f"{groups.total - groups.failed_count} analysed"]
+    done = [plural(groups.inputs, "input"), f"{groups.inputs - groups.failed_count} analysed"]
     done += [f"{groups.failed_count} could not be"] if groups.failed_count else []
     crashes = f"{groups.crashes} with a crash, {groups.healthy_count} without"
     text = f"{', '.join(done)}; {crashes}\n"

@@ -28,6 +28,8 @@ _PATIENCE = 1.0
 def run(work: Work, inputs: Iterable[str | ScanResult], jobs: int) -> Generator[ScanResult, None, None]:
     """What became of each input, in the order of completion; results among the inputs are passed on.
 
+    An input that tells of several incidents has a result for each.
+
     However it ends (all done, an exception, a consumer that has seen enough), no worker
     is left. Raises ForensicsError when workers cannot work at all.
     """
@@ -143,7 +145,7 @@ class _Pool:
         elif "stop" in answer:
             raise ForensicsError(answer["stop"], answer["hint"])
         else:
-            yield one.finished(answer)
+            yield from one.finished(answer)
 
     def _bury(self, one: WorkerProcess) -> Iterator[ScanResult]:
         self._release(one)

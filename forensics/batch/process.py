@@ -104,13 +104,16 @@ class WorkerProcess:
         self.ready = True
         return answer
 
-    def finished(self, answer: dict[str, Any]) -> ScanResult:
-        """The result of the path it was given; it is idle then."""
+    def finished(self, answer: dict[str, Any]) -> list[ScanResult]:
+        """The results of the path it was given, one an incident; it is idle then."""
         path, self.path = self.path, ""
-        report = answer.get("report")
-        if report is None:
-            return ScanResult(path, "failed", None, answer["error"], answer["hint"], self.seconds)
-        return ScanResult(path, "analysed", report, seconds=self.seconds)
+        reports = answer.get("reports")
+        if reports is None:
+            return [ScanResult(path, "failed", None, answer["error"], answer["hint"], self.seconds)]
+        return [
+            ScanResult(path, "analysed", report, seconds=self.seconds, incident=number, first=not place)
+            for place, (number, report) in enumerate(reports)
+        ]
 
     def overdue(self) -> ScanResult:
         """End it; the result of a path that took too long."""

@@ -24,7 +24,8 @@ class ScanResult:
     ``status``: analysed; failed (the input cannot be analysed); timeout (it took longer
     than it may); died (the worker did not survive it). ``report`` is the report document
     as JSON values, None unless analysed; ``error`` and ``hint`` say why not and what to
-    do. ``seconds`` is the time it took.
+    do. ``seconds`` is the time it took. ``incident`` is the number in order of time where
+    the input tells of several, else 0; ``first`` tells one result of each input.
     """
 
     path: str
@@ -33,6 +34,8 @@ class ScanResult:
     error: str = ""
     hint: str = ""
     seconds: float = 0.0
+    incident: int = 0
+    first: bool = True
 
     @property
     def analysed(self) -> bool:
@@ -42,6 +45,8 @@ class ScanResult:
     def to_json_line(self) -> str:
         """The result on one line of JSON Lines, in ASCII: nothing in it acts on a terminal."""
         values = {name: getattr(self, name) for name in _MEMBERS} | {"seconds": round(self.seconds, 3)}
+        if self.incident:
+            values = {"path": self.path, "incident": self.incident} | values
         for name in ("path", "error", "hint"):
             # A name that is no UTF-8 has its odd bytes spelled out: lone surrogates are no JSON.
             values[name] = values[name].encode("utf-8", "backslashreplace").decode("utf-8")

@@ -16,11 +16,11 @@ import resource
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
-from forensics.api import triage
+from forensics.api import triage_each
 from forensics.batch.result import options_from_json
 from forensics.errors import ForensicsError, InputError
 from forensics.report.render_json import to_json_dict
@@ -28,12 +28,12 @@ from forensics.report.render_json import to_json_dict
 #: The parent ends a worker that is late; this much later the kernel does, should the parent be stopped.
 _GRACE = 30.0
 
-_Function = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+_Function = Callable[[str, Mapping[str, Any]], Mapping[str, Any] | Sequence[tuple[int, Mapping[str, Any]]]]
 
 
-def analyse(path: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The report document of one input."""
-    return to_json_dict(triage([path], options_from_json(options)))
+def analyse(path: str, options: Mapping[str, Any]) -> Sequence[tuple[int, Mapping[str, Any]]]:
+    """The report documents of one input: one an incident, with its number."""
+    return [(number, to_json_dict(report)) for number, report in triage_each(path, options_from_json(options))]
 
 
 def main() -> None:
@@ -53,7 +53,8 @@ def main() -> None:
 def _answer(function: _Function, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """What errors of the input become; all that is not expected ends this process, and the parent reports it."""
     try:
-        return {"report": function(path, options)}
+        found = function(path, options)
+        return {"reports": [(0, found)] if isinstance(found, Mapping) else found}
     except InputError as error:
         return {"error": error.message, "hint": error.hint}
     except OSError as error:

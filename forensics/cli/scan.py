@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Diagnose many incidents: every input on its own, one line each, then equal crashes grouped.
+A log that tells of several deaths has one line for each.
 
 An input that takes too long, or too much memory, or that nothing can be made of, is
 reported and does not keep the others. Exit status 1 when there was one.
@@ -107,7 +108,8 @@ def _follow(
         one = digest(result)
         groups.add(one)
         terminal.expect(tally.total)
-        terminal.advance()
+        if one.first:
+            terminal.advance()
         if form == "json":
             terminal.write(result.to_json_line())
         else:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from forensics.cli.arguments import Parser
+from forensics.cli.arguments import Parser, number
 from forensics.cli.options import add_format, add_no_scrub, add_output, add_places, add_signatures, places_of
 from forensics.cli.output import write
 
@@ -17,7 +17,8 @@ DESCRIPTION = """\
 Diagnose one incident: what died, where and why, whether it is a known bug, what to do now.
 
 Everything given belongs to ONE crash: its core, the log of the worker, of the master or of
-the kernel, its configuration. What core and log say differently is shown.
+the kernel, its configuration. What core and log say differently is shown. The files of a rotated
+log are read as one, in order of time.
 
 haproxy-forensics triage core
 haproxy-forensics triage core.zst /var/log/haproxy.log /etc/haproxy/haproxy.cfg
@@ -41,6 +42,12 @@ def configure(parser: Parser) -> None:
         "--fail-unless", metavar="VERDICT", choices=_VERDICTS,
         help="Exit with 1 unless a finding has at least this verdict: confirmed, probable, possible.",
     )  # fmt: skip
+    parser.add_argument(
+        "--incident", metavar="N", type=number(int, 1),
+        help="Which death, of a log that tells of several: from 1, in order of time. The latest if not given, or that "
+        "of the core.",
+    )  # fmt: skip
+    parser.add_argument("--pid", metavar="PID", type=number(int, 1), help="The death of this process.")
     add_no_scrub(parser)
     add_signatures(parser)
     add_places(parser)
@@ -49,8 +56,12 @@ def configure(parser: Parser) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Triage; the exit status."""
     from forensics.api import Options, triage
+    from forensics.report.progress import watching
 
-    report = triage(chosen.evidence, Options(places_of(chosen), chosen.signatures, not chosen.no_scrub))
+    scrub = not chosen.no_scrub
+    options = Options(places_of(chosen), chosen.signatures, scrub, chosen.incident, chosen.pid)
+    with watching(sys.stderr) as watch:
+        report = triage(chosen.evidence, options, watch)
     _show(report, chosen.format, chosen.output)
     return 1 if chosen.fail_unless and not _reaches(report, chosen.fail_unless) else 0
 

@@ -11,7 +11,7 @@ from forensics.diagnosis.finding import CandidateFix, Finding
 from forensics.diagnosis.releases import Upgrade, behind, known_until, latest_of_branch, upgrade_to
 from forensics.elf.core import NO_THREADS
 from forensics.evidence.catalogue import KINDS
-from forensics.evidence.fact import Crash
+from forensics.evidence.fact import OTHERS, Crash
 from forensics.unwind.frame import ThreadStack
 from forensics.versions import Version
 
@@ -216,12 +216,17 @@ def _remedies(crash: Crash) -> Iterator[str]:
     """One step for all gaps that the same thing would close."""
     closed: dict[str, list[str]] = {}
     for gap in crash.gaps:
+        if gap.subject.startswith(OTHERS):
+            continue
         closed.setdefault(gap.remedy, []).append(gap.subject)
     for remedy, subjects in closed.items():
         more = f" and {len(subjects) - 3} more" if len(subjects) > 3 else ""
         if remedy:
             named = ", ".join(KINDS[subject].label if subject in KINDS else subject for subject in subjects[:3])
             yield f"Missing {named}{more}: {remedy}"
+    for gap in crash.gaps:
+        if gap.subject.startswith(OTHERS):
+            yield f"See the {gap.subject} too: {gap.remedy}"
 
 
 def _asserted(crash: Crash) -> bool:

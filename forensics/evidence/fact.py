@@ -14,6 +14,9 @@ FactValue = str | int | bool | tuple[str, ...]
 #: Subject of the gap that a witness leaves who tells of no death.
 DEATH = "death"
 
+#: How the subject of the gap begins that tells of other deaths in a log.
+OTHERS = "other incidents of "
+
 
 @record
 class Fact:

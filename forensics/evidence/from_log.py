@@ -47,7 +47,7 @@ _SUICIDE = (b"\x0f\x0b", b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00
 
 
 def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
-    """The facts of the last death that the log at ``path`` tells of."""
+    """The facts of the last death that the log at ``path`` tells of, or an incident of it."""
     yield from _versions(log, path)
     fatal = log.fatal()
     if isinstance(fatal, Absence):

@@ -9,19 +9,21 @@ of later branches.
 from __future__ import annotations
 
 from forensics.logs.bug import BugReport, parse_bug
-from forensics.logs.carrier import Record, iter_records
+from forensics.logs.carrier import iter_records
 from forensics.logs.coredump import CoredumpFrame, CoredumpReport, CoredumpThread
 from forensics.logs.culprit import culprit_frames
+from forensics.logs.evidence import Incident, LogEvidence
 from forensics.logs.fatal import Fatal
 from forensics.logs.gdb import PastedBacktrace, PastedThread
 from forensics.logs.gdb_frame import PastedFrame
 from forensics.logs.interest import looks_like_evidence, looks_like_text
 from forensics.logs.kernel import KernelFault
+from forensics.logs.line import Origin, Record
 from forensics.logs.master import WorkerExit
 from forensics.logs.mentions import Mention
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
-from forensics.logs.parse import LogEvidence, parse, parse_stream
+from forensics.logs.parse import LogReading, parse, parse_stream
 from forensics.logs.systemd import SystemdExit
 from forensics.logs.thread_dump import ThreadDump
 from forensics.logs.trace import TraceFrame
@@ -32,9 +34,12 @@ __all__ = [
     "CoredumpReport",
     "CoredumpThread",
     "Fatal",
+    "Incident",
     "KernelFault",
     "LogEvidence",
+    "LogReading",
     "Mention",
+    "Origin",
     "OutOfMemory",
     "Panic",
     "PastedBacktrace",

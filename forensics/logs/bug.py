@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.logs.thread_dump import is_thread_line
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, is_trace_header, name_by_callers, parse_frame
-from forensics.record import record
+from forensics.record import record, replace
 
 CLUES = (Clue(b'" matched at '), Clue(b"ABORT at "))
 
@@ -26,6 +26,8 @@ _OTHER = re.compile(
 )
 #: A macro-expanded condition can be a long statement, but hardly longer.
 _MAX_TEXT = 8192
+#: Reports that may stand above the first of their traces, and lines between a report and the next one of these.
+_TOGETHER = 4
 _PANIC = ("is about to kill the process", "has stopped processing traffic")
 
 
@@ -48,6 +50,7 @@ class BugReport:
     frames: tuple[TraceFrame, ...]
     process_pid: int | None
     line: int
+    origin: Origin = origin_field()
 
 
 def parse_bug(record: Record) -> BugReport | None:
@@ -73,6 +76,7 @@ def _parse_condition(record: Record) -> BugReport | None:
         frames=(),
         process_pid=record.pid,
         line=record.line,
+        origin=record.origin,
     )
 
 
@@ -81,16 +85,17 @@ def _parse_abort(record: Record) -> BugReport | None:
     match = _ABORT.match(rest)
     if match is None or before[-1:].isalnum():
         return None
-    return BugReport("abort_now", "", match[1], int(match[2]), match[3] or "", True, (), record.pid, record.line)
+    place, said = (match[1], int(match[2])), match[3] or ""
+    return BugReport("abort_now", "", *place, said, True, (), record.pid, record.line, record.origin)
 
 
 @dataclass(slots=True)
 class _Open:
-    """A report whose trace is still being read."""
+    """A report whose trace is still being read; ``age`` counts the lines of its writer below it."""
 
     report: BugReport
-    identifier: str | None
     explanation: str
+    age: int = 0
     traced: bool = False
     frames: list[TraceFrame] = field(default_factory=list)
 
@@ -101,12 +106,13 @@ class BugRecogniser:
     def __init__(self) -> None:
         self.found: Kept[BugReport] = Kept()
         self._open: _Open | None = None
+        self._waiting: list[_Open] = []
         self._dump_awaits_trace = False
 
     def feed(self, record: Record) -> None:
         """Read one record."""
         if report := parse_bug(record):
-            self._start(report, record)
+            self._start(report)
         elif is_thread_line(record.text) or any(phrase in record.text for phrase in _PANIC):
             self.close()
             self._dump_awaits_trace = True
@@ -114,30 +120,55 @@ class BugRecogniser:
             self._trace(record)
         elif self._open is not None:
             self._continue(self._open, record)
+        if self._open is not None:
+            self._open.age += 1
 
     def close(self) -> None:
-        """End the open report."""
-        if (opened := self._open) is not None:
+        """End the open report, and those whose trace never came."""
+        for opened in (*self._waiting, self._open):
+            self._end(opened)
+        self._waiting, self._open = [], None
+
+    def _end(self, opened: _Open | None) -> None:
+        if opened is not None:
             frames = name_by_callers(opened.frames)
             report = replace(opened.report, explanation=opened.explanation[:_MAX_TEXT], frames=frames)
             self.found.append(report, 1 + len(frames) + len(report.condition) // 256)
-        self._open = None
 
-    def _start(self, report: BugReport, record: Record) -> None:
-        self.close()
+    def _start(self, report: BugReport) -> None:
+        """Assertion and trace are two writes: those of two processes at one time can come in any order."""
+        opened = self._open
+        if opened is None or opened.traced or opened.age > _TOGETHER or len(self._waiting) >= _TOGETHER:
+            self.close()
+        else:
+            self._waiting.append(opened)
         self._dump_awaits_trace = False
-        self._open = _Open(report, record.identifier, report.explanation)
+        self._open = _Open(report, report.explanation)
 
     def _trace(self, record: Record) -> None:
         """A trace belongs to the assertion above it, or to a thread dump, or is a wordless ABORT_NOW (2.4-3.4)."""
-        if self._open is not None and not self._open.traced:
-            self._open.traced = True
+        if (untraced := self._next_untraced()) is not None:
+            untraced.traced = True
+            self._open = untraced
         elif self._dump_awaits_trace:
             self._dump_awaits_trace = False
         else:
-            wordless = BugReport("abort_now", "", None, None, "", True, (), record.pid, record.line)
-            self._start(wordless, record)
+            wordless = BugReport("abort_now", "", None, None, "", True, (), record.pid, record.line, record.origin)
+            self._start(wordless)
             self._trace(record)
+
+    def _next_untraced(self) -> _Open | None:
+        """The report that a trace belongs to: the first that has none; of equal ones the last, as people quote them."""
+        opened = self._open
+        if not self._waiting:
+            return None if opened is None or opened.traced else opened
+        if opened is not None and not opened.traced:
+            if _same(opened, self._waiting[0]):
+                return opened
+            self._waiting.append(opened)
+        else:
+            self._end(opened)
+        return self._waiting.pop(0)
 
     def _continue(self, opened: _Open, record: Record) -> None:
         if frame := parse_frame(record):
@@ -147,11 +178,15 @@ class BugRecogniser:
             opened.explanation = record.text.strip()
 
 
+def _same(one: _Open, other: _Open) -> bool:
+    ours, theirs = one.report, other.report
+    return (ours.condition, ours.file, ours.line_number) == (theirs.condition, theirs.file, theirs.line_number)
+
+
 def _explains(opened: _Open, record: Record) -> bool:
     """The explanation of BUG_ON(cond, "text") (3.0) is written with the assertion, hence on the very next line."""
     return (
         not (opened.explanation or opened.traced or opened.frames or opened.report.kind == "abort_now")
-        and record.line - opened.report.line <= 1
-        and record.identifier == opened.identifier
+        and opened.age == 1
         and _OTHER.match(record.text) is None
     )

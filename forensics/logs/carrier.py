@@ -8,152 +8,175 @@ log of a syslog line), so the layers are peeled from the outside in, each once.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Iterator
 
+from forensics.logs.framing import Framing
+from forensics.logs.journal_entry import Entry, read_export, read_verbose
 from forensics.logs.json_carrier import MAX_JSON, Message, read_json
-from forensics.record import record, replace
+from forensics.logs.layers import is_part, peel
+from forensics.logs.line import Origin, Record
+from forensics.logs.times import instant_of
+from forensics.record import replace
+
+__all__ = ["MAX_LINE", "Origin", "Record", "Unwrapper", "iter_records"]
 
 #: Longer lines are cut: no line of a dying HAProxy comes near it.
 MAX_LINE = 64 * 1024
 
-
-@record
-class Record:
-    """One line as the program wrote it. ``line`` counts the input's lines from 1.
-
-    ``identifier`` and ``pid`` are those of the carrier's tag: for all that goes to an
-    inherited stderr that is the master, not the worker.
-    """
-
-    text: str
-    line: int
-    time: str | None = None
-    identifier: str | None = None
-    pid: int | None = None
-    carrier: str = "plain"
-
+#: Objects in objects: nobody nests more.
+_DEEPEST = 3
+#: Streams whose last line is broken, and bytes of such a line.
+_MAX_STREAMS = 16
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]{0,32}[A-Za-z]|\x1b\]8;[^\x1b\x07]{0,2048}(?:\x07|\x1b\\)")
-_DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
-#: A host may be an IPv6 address, but never ends with a colon: that would be a tag without a host.
-_HOST = r"(?:[^\s\[\]]{0,254}[^\s:\[\]] )?"
-_TAG = r"([^\s\[\]:]{1,128})(?:\[(\d{1,10})\])?: ?(.*)"
-
-_COMPOSE = re.compile(r"([A-Za-z0-9][\w.-]{0,127}) +\| ?(.*)", re.DOTALL)
-_KUBECTL = re.compile(r"\[pod/([^\]\s]{1,256})\] (.*)", re.DOTALL)
-_CRI = re.compile(rf"({_DATE}) (?:stdout|stderr) [FP](?::\S{{0,64}})? ?(.*)", re.DOTALL)
-_RFC5424 = re.compile(
-    r"<\d{1,3}>1 (\S{1,64}) \S{1,255} (\S{1,128}) (\S{1,128}) \S{1,128}"
-    r" (?:-|(?:\[[^\]]{0,4096}\]){1,16})(?: \ufeff?(.*))?$",
-    re.DOTALL,
-)
-_SYSLOG = re.compile(
-    rf"(?:<\d{{1,3}}>)?([A-Z][a-z]{{2}} [ \d]\d (?:\d{{4}} )?\d\d:\d\d:\d\d(?:\.\d{{1,9}})?|{_DATE}) {_HOST}{_TAG}",
-    re.DOTALL,
-)
-_MONOTONIC = re.compile(
-    r"\[ {0,8}(\d{1,9}\.\d{3,9})\] [^\s\[\]]{1,255} ([^\s\[\]:]{1,128})\[(\d{1,10})\]: ?(.*)", re.DOTALL
-)
-_KERNEL = re.compile(
-    r"(?:<\d{1,3}>)?\[ {0,8}(\d{1,9}\.\d{3,9}|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})\]"
-    r"(?:\[[ CT\d]{1,12}\])? (.*)",
-    re.DOTALL,
-)
-#: A tag whose date was cut off, as in tickets (GH-2611, GH-3424). The kernel's own lines begin in the same way.
-_TAGGED = re.compile(r"(haproxy|hapee[\w-]{0,32})\[(\d{1,10})\]:(?! ?(?:segfault at |unhandled )) ?(.*)", re.DOTALL)
-_STAMPED = re.compile(rf"({_DATE})[ \t](.*)", re.DOTALL)
-_CLOCK = re.compile(r"(\d\d:\d\d:\d\d(?:[.,]\d{1,9})?) (?:(haproxy)(?:\[(\d{1,10})\])?:? )?(.*)", re.DOTALL)
-_EXPORT = re.compile(r" {0,16}MESSAGE=(.*)", re.DOTALL)
 #: rsyslog writes control characters as # and three octal digits.
 _OCTAL = re.compile(r"#(0[0-3][0-7])")
 
 
-def iter_records(lines: Iterable[bytes]) -> Iterator[Record]:
+def iter_records(lines: Iterable[bytes], modified: float | None = None) -> Iterator[Record]:
     """Unwrap every line of a log, as a stream."""
+    unwrapper = Unwrapper(modified=modified)
     for number, raw in enumerate(lines, 1):
-        yield from unwrap(raw, number)
+        yield from unwrapper.feed(raw, number)
+    yield from unwrapper.close()
 
 
-def unwrap(raw: bytes, line: int) -> Iterator[Record]:
-    """The records that one raw line carries."""
-    text = _clean(raw[:MAX_JSON] if raw.lstrip(b" \xef\xbb\xbf")[:1] == b"{" else raw[:MAX_LINE])
-    message = read_json(text)
-    if message is None:
-        yield from _unfold(_peel(Record(text[:MAX_LINE], line)))
-    else:
-        yield from _from_message(message, line)
+class Unwrapper:
+    """Takes units of a log (see `Framing`) and gives records; it joins lines that a container's runtime broke.
+
+    ``modified``: seconds of UTC when the log was last written, for dates without a year; now, if not given.
+    """
+
+    def __init__(self, framing: Framing | None = None, modified: float | None = None) -> None:
+        self._framing = framing.name if framing else "lines"
+        self._modified = time.time() if modified is None else modified
+        self._parts: dict[str, Record] = {}
+        self._above: Record | None = None
+        self._indent = ""
+
+    def feed(self, unit: bytes, line: int) -> Iterator[Record]:
+        """The records of one unit, which begins on ``line``."""
+        if self._framing in ("export", "verbose"):
+            read = read_export if self._framing == "export" else read_verbose
+            if entry := read(unit):
+                yield from self._from_entry(entry, line)
+        elif self._framing != "json":
+            for offset, part in enumerate(unit.removesuffix(b"\n").split(b"\n")):
+                yield from self._line(part, line + offset)
+        else:
+            yield from self._line(unit, line)
+
+    def close(self) -> Iterator[Record]:
+        """What was broken and never continued."""
+        parts, self._parts = self._parts, {}
+        for record in parts.values():
+            yield from self._finish(record, 0)
+
+    def _line(self, raw: bytes, line: int) -> Iterator[Record]:
+        text = _clean(raw[:MAX_JSON] if raw.lstrip(b" \xef\xbb\xbf")[:1] == b"{" or b"\r" in raw else raw[:MAX_LINE])
+        if (message := read_json(text)) is not None:
+            yield from self._from_message(message, line, 0)
+            return
+        if self._continues(text, line):
+            assert self._above is not None
+            record = replace(self._above, text=text.removeprefix(self._indent), line=line)
+            self._above = record
+            yield record
+            return
+        record = Record(text, line)
+        if self._framing == "cri" and (part := is_part(text)):
+            yield from self._joined(peel(record), part[0], part[1])
+        else:
+            yield from self._finish(record, 0)
+
+    def _continues(self, text: str, line: int) -> bool:
+        """Whether journalctl indented this line below the message that it belongs to."""
+        above = self._above
+        return (
+            above is not None
+            and line == above.line + 1
+            and len(self._indent) > 16
+            and (text.startswith(self._indent) or not text)
+        )
+
+    def _from_entry(self, entry: Entry, line: int) -> Iterator[Record]:
+        """The text of a journal's entry stands on lines of its own."""
+        message = entry.message
+        begin, fields = line + entry.lines_before, len(message.fields)
+        for number, part in enumerate((*message.fields, *message.text.split("\n"))):
+            yield from self._part(message, part, begin + max(0, number - fields), 0)
+
+    def _from_message(self, message: Message, line: int, depth: int) -> Iterator[Record]:
+        if self._framing == "docker" and message.stream is not None:
+            record = self._record(message, message.text, line)
+            yield from self._joined(record, message.stream, not message.whole)
+            return
+        for part in (*message.fields, *message.text.split("\n")):
+            yield from self._part(message, part, line, depth)
+
+    def _part(self, message: Message, part: str, line: int, depth: int) -> Iterator[Record]:
+        record = self._record(message, _clean(part[:MAX_LINE].encode("utf-8", "replace")), line)
+        if message.identifier is None:
+            yield from self._finish(record, depth + 1)
+        else:
+            yield from self._split(record)
+
+    def _record(self, message: Message, text: str, line: int) -> Record:
+        return Record(text, line, message.time, message.identifier, message.pid, message.carrier, message.host)
+
+    def _joined(self, record: Record, stream: str, broken: bool) -> Iterator[Record]:
+        """Hold a part until the rest of its line comes."""
+        before = self._parts.pop(stream, None)
+        if before is not None:
+            record = replace(before, text=(before.text + record.text)[:MAX_JSON])
+        if broken and len(record.text) < MAX_JSON and len(self._parts) < _MAX_STREAMS:
+            self._parts[stream] = record
+            return
+        for part in record.text.split("\n"):
+            yield from self._finish(replace(record, text=_clean(part[:MAX_LINE].encode("utf-8", "replace"))), 0)
+
+    def _finish(self, record: Record, depth: int) -> Iterator[Record]:
+        """Peel what is left, look for objects within, and split what was folded."""
+        text, cut = record.text, replace(record, text=record.text[:MAX_LINE])
+        peeled = peel(cut) if "\r" not in text else _peel_first(record)
+        if depth < _DEEPEST and peeled.text.startswith("{") and (message := read_json(peeled.text)) is not None:
+            for inner in self._from_message(message, record.line, depth + 1):
+                yield inner if inner.host else replace(inner, host=peeled.host)
+            return
+        self._above, self._indent = None, ""
+        if peeled.carrier == "syslog" and record.carrier == "plain":
+            self._indent = " " * (len(text) - len(peeled.text)) if text.endswith(peeled.text) else ""
+        yield from self._split(peeled)
+
+    def _split(self, record: Record) -> Iterator[Record]:
+        """Undo rsyslog's escapes, which fold a message of many lines into one, and progress written over itself."""
+        text = record.text
+        if record.carrier == "syslog" and "#0" in text:
+            text = _OCTAL.sub(lambda match: chr(int(match[1], 8)), text)
+        record = self._timed(record)
+        if text is record.text and "\r" not in text:
+            if self._indent:
+                self._above = record
+            yield record
+            return
+        for part in re.split(r"\r\n|[\r\n]", text):
+            piece = replace(record, text=_ANSI.sub("", part[:MAX_LINE]).replace("\0", ""))
+            yield self._timed(peel(piece)) if record.carrier == "plain" else piece
+
+    def _timed(self, record: Record) -> Record:
+        instant = instant_of(record.time, self._modified) if record.time else None
+        return replace(record, instant=instant.seconds, zoned=instant.zoned) if instant else record
+
+
+def _peel_first(record: Record) -> Record:
+    """Peel a line that carriage returns divide: what wraps it stands before the first of them."""
+    first, _, rest = record.text.partition("\r")
+    peeled = peel(replace(record, text=first[:MAX_LINE]))
+    return replace(peeled, text=f"{peeled.text}\r{rest}")
 
 
 def _clean(raw: bytes) -> str:
     """Decode; drop line ends, colours, and the NUL bytes that dumps of 2.9 hold."""
     text = raw.decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n").replace("\0", "")
     return _ANSI.sub("", text) if "\x1b" in text else text
-
-
-def _from_message(message: Message, line: int) -> Iterator[Record]:
-    for part in (*message.fields, *message.text.split("\n")):
-        text = _clean(part[:MAX_LINE].encode("utf-8", "replace"))
-        record = Record(text, line, message.time, message.identifier, message.pid, message.carrier)
-        yield _peel(record) if message.identifier is None else record
-
-
-def _peel(record: Record) -> Record:
-    """Take one layer after the other off, the outermost first."""
-    for layer in (_peel_container, _peel_syslog, _peel_kernel, _peel_clock):
-        record = layer(record)
-    return record
-
-
-def _peel_container(record: Record) -> Record:
-    if match := _CRI.match(record.text):
-        return replace(record, text=match[2], time=match[1], carrier="cri")
-    if match := _COMPOSE.match(record.text):
-        return replace(record, text=match[2], identifier=match[1], carrier="compose")
-    if match := _KUBECTL.match(record.text):
-        return replace(record, text=match[2], identifier=match[1], carrier="kubectl")
-    if match := _EXPORT.match(record.text):
-        return replace(record, text=match[1], carrier="journal-export")
-    return record
-
-
-def _peel_syslog(record: Record) -> Record:
-    text = record.text
-    if match := _RFC5424.match(text):
-        return _tagged(record, match[4] or "", match[1], match[2], match[3])
-    if match := _SYSLOG.match(text) or _MONOTONIC.match(text):
-        return _tagged(record, match[4], match[1], match[2], match[3])
-    if match := _TAGGED.match(text):
-        return replace(record, text=match[3], identifier=match[1], pid=int(match[2]), carrier="syslog")
-    return record
-
-
-def _tagged(record: Record, text: str, time: str, identifier: str, pid: str | None) -> Record:
-    number = int(pid) if pid and pid.isascii() and pid.isdigit() else None
-    return replace(record, text=text, time=time, identifier=identifier, pid=number, carrier="syslog")
-
-
-def _peel_kernel(record: Record) -> Record:
-    if match := _KERNEL.match(record.text):
-        return replace(record, text=match[2], time=record.time or match[1], identifier="kernel", carrier="kernel")
-    return record
-
-
-def _peel_clock(record: Record) -> Record:
-    if record.carrier not in ("plain", "compose", "kubectl"):
-        return record
-    if match := _STAMPED.match(record.text):
-        return replace(record, text=match[2], time=match[1], carrier="timestamp")
-    if match := _CLOCK.match(record.text):
-        pid = int(match[3]) if match[3] else None
-        return replace(record, text=match[4], time=match[1], identifier=match[2], pid=pid, carrier="timestamp")
-    return record
-
-
-def _unfold(record: Record) -> Iterator[Record]:
-    """Undo rsyslog's escapes, which fold a message of many lines into one."""
-    if record.carrier != "syslog" or "#0" not in record.text:
-        yield record
-        return
-    text = _OCTAL.sub(lambda match: chr(int(match[1], 8)), record.text)
-    for part in text.split("\n"):
-        yield replace(record, text=_ANSI.sub("", part).replace("\0", "").rstrip("\r"))

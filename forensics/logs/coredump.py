@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.logs.signals import known_signal
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record
@@ -61,6 +61,7 @@ class CoredumpReport:
     signal: str | None
     threads: tuple[CoredumpThread, ...]
     line: int
+    origin: Origin = origin_field()
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class _Open:
     pid: int
     comm: str
     signal: str | None
-    line: int
+    origin: Origin
     lwp: int | None = None
     frames: list[CoredumpFrame] = field(default_factory=list)
     threads: list[CoredumpThread] = field(default_factory=list)
@@ -100,7 +101,7 @@ class CoredumpRecogniser:
         if "COREDUMP_" in text and (known := _FIELD.match(text)):
             self._read_field(known[1], known[2])
         elif "Process " in text and (header := _HEADER.search(text)):
-            self._begin(int(header[1]), header[2], header[3], record.line)
+            self._begin(int(header[1]), header[2], header[3], record.origin)
         elif self._open is not None:
             self._continue(self._open, record)
 
@@ -110,7 +111,8 @@ class CoredumpRecogniser:
             opened.begin(None)
             threads = tuple(opened.threads)
             weight = 1 + sum(1 + len(thread.frames) for thread in threads)
-            self.found.append(CoredumpReport(opened.pid, opened.comm, opened.signal, threads, opened.line), weight)
+            report = CoredumpReport(opened.pid, opened.comm, opened.signal, threads, opened.origin.line, opened.origin)
+            self.found.append(report, weight)
         self._open, self._fields = None, {}
 
     def _read_field(self, name: str, value: str) -> None:
@@ -122,12 +124,12 @@ class CoredumpRecogniser:
     def _signal(self) -> str | None:
         return known_signal(self._fields.get("SIGNAL_NAME") or self._fields.get("SIGNAL") or "")
 
-    def _begin(self, pid: int, comm: str, number: str | None, line: int) -> None:
+    def _begin(self, pid: int, comm: str, number: str | None, origin: Origin) -> None:
         fields = self._fields
         self.close()
         self._fields = fields
         signal = known_signal(number or "") or (self._signal() if fields.get("PID") == str(pid) else None)
-        self._open = _Open(pid, comm, signal, line)
+        self._open = _Open(pid, comm, signal, origin)
 
     def _continue(self, opened: _Open, record: Record) -> None:
         if thread := _THREAD.match(record.text):

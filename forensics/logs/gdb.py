@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from forensics.culprit import SIGNAL_FRAME, is_dying
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
+from forensics.logs.line import NOWHERE, Origin, Record, origin_field
 from forensics.logs.signals import known_signal
-from forensics.record import record
+from forensics.record import record, replace
 
 #: The innermost frames of any debugger; those that follow are read because these came before.
 CLUES = (
@@ -56,6 +56,7 @@ class PastedBacktrace:
     signal: str | None
     current: int | None
     line: int
+    origin: Origin = origin_field()
 
     @property
     def crashed(self) -> PastedThread | None:
@@ -131,7 +132,8 @@ class BacktraceRecogniser:
         self._threads: list[PastedThread] = []
         self._signal: str | None = None
         self._current: int | None = None
-        self._line = 0
+        self._origin = NOWHERE
+        self._here = Record("", 0)
         self._weight = 0
         self._thread: _OpenThread | None = None
         self._frame: FrameText | None = None
@@ -139,12 +141,13 @@ class BacktraceRecogniser:
     def feed(self, record: Record) -> None:
         """Read one record."""
         text = _unquote(record.text)
+        self._here = record
         if "--Type <" in record.text and not text.strip():
             return
         if frame_start(text) is not None:
             self._end_frame()
             self._frame = FrameText(text, record.line)
-        elif not self._feed_header(text, record.line) and self._frame is not None and not self._frame.take(text):
+        elif not self._feed_header(text) and self._frame is not None and not self._frame.take(text):
             self._end_frame()
 
     def close(self) -> None:
@@ -152,23 +155,25 @@ class BacktraceRecogniser:
         self._end_thread()
         if self._threads or self._signal:
             threads, current = _merge_repeated(self._threads, self._current)
-            self.found.append(PastedBacktrace(threads, self._signal, current, self._line), 1 + self._weight)
-        self._threads, self._signal, self._current, self._line, self._weight = [], None, None, 0, 0
+            paste = PastedBacktrace(threads, self._signal, current, self._origin.line, self._origin)
+            self.found.append(paste, 1 + self._weight)
+        self._threads, self._signal, self._current, self._origin, self._weight = [], None, None, NOWHERE, 0
 
-    def _feed_header(self, text: str, line: int) -> bool:
+    def _feed_header(self, text: str) -> bool:
         if "LWP" in text or "TID" in text or "Thread " in text:
-            return self._begin_thread(text, line)
+            return self._begin_thread(text)
         if ("ignal" in text or "killed by SIG" in text) and (signal := _SIGNAL.search(text)):
-            self._begin_signal(signal[1], line)
+            self._begin_signal(signal[1])
             return True
         return False
 
-    def _begin_signal(self, name: str, line: int) -> None:
+    def _begin_signal(self, name: str) -> None:
         if self._threads or self._thread:
             self.close()
-        self._signal, self._line = known_signal(name) or self._signal, self._line or line
+        self._signal = known_signal(name) or self._signal
+        self._note(self._here.origin)
 
-    def _begin_thread(self, text: str, line: int) -> bool:
+    def _begin_thread(self, text: str) -> bool:
         if current := _CURRENT.search(text):
             self._current = int(current[1])
         elif match := _THREAD.match(text):
@@ -178,12 +183,16 @@ class BacktraceRecogniser:
             self._end_thread()
             self._thread = _OpenThread(None, int(match[1]), bare=True)
         elif received := _RECEIVED.match(text):
-            self._begin_signal(received[2], line)
+            self._begin_signal(received[2])
             self._current = int(received[1])
         else:
             return False
-        self._line = self._line or line
+        self._note(self._here.origin)
         return True
+
+    def _note(self, origin: Origin) -> None:
+        """Where the backtrace begins."""
+        self._origin = self._origin if self._origin.line else origin
 
     def _end_frame(self) -> None:
         if self._frame is None:
@@ -192,7 +201,7 @@ class BacktraceRecogniser:
         frame, self._frame = parse_pasted_frame(self._frame.text(), self._frame.line, bare), None
         if frame is None:
             return
-        self._line = self._line or frame.line
+        self._note(replace(self._here.origin, line=frame.line))
         thread = self._thread
         if thread is None or (thread.frames and frame.index <= thread.frames[-1].index):
             self._end_thread()

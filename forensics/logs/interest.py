@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from forensics.logs import (
     bug,
@@ -26,6 +26,8 @@ from forensics.logs import (
 )
 from forensics.logs.carrier import MAX_LINE
 from forensics.logs.clues import Clue
+from forensics.logs.encoding import TextStream, readable_head
+from forensics.logs.framing import Framing
 from forensics.logs.json_carrier import MAX_JSON
 
 if TYPE_CHECKING:
@@ -70,13 +72,13 @@ def needles_in(block: bytes) -> list[int]:
     return [start for _needle, start, _end in _automaton().find_matches_as_indexes(block)]
 
 
-def telling_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The lines that may matter, each with its number from 1: those with a clue, and some lines after each.
+def telling_units(stream: TextStream, framing: Framing) -> Iterator[tuple[int, bytes]]:
+    """The units that may matter, each with the number of its first line from 1: those with a clue, and some after each.
 
-    The last pair is the number of lines, and b"". Lines are cut at ``MAX_JSON`` bytes.
+    The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes.
     """
-    number = window = 0
-    for block in _blocks(stream):
+    number = window = lead = 0
+    for block in _blocks(stream, framing):
         hits = needles_in(block)
         at = position = 0
         while position < len(block):
@@ -85,43 +87,44 @@ def telling_lines(stream: IO[bytes]) -> Iterator[tuple[int, bytes]]:
             if not window:
                 if at == len(hits):
                     break
-                start = max(block.rfind(b"\n", position, hits[at]) + 1, position)
+                start = framing.start(block, position, hits[at])
                 number += block.count(b"\n", position, start)
-                position = start
-            end = block.find(b"\n", position) + 1 or len(block)
-            line = block[position:end]
-            number += 1
+                position, lead = start, hits[at]
+            end = framing.end(block, position)
+            unit = block[position:end]
             hit = at < len(hits) and hits[at] < end
-            if (hit and INTERESTING.search(line)) or (window and _GOES_ON.search(line, 0, MAX_LINE)):
+            if (hit and INTERESTING.search(unit)) or (window and _GOES_ON.search(unit, 0, MAX_LINE)):
                 window = WINDOW
-                yield number, line
-            elif window:
-                window -= 1
-                yield number, line
+                yield number + 1, unit
+            elif window or end <= lead:
+                window = max(0, window - 1)
+                yield number + 1, unit
+            number += unit.count(b"\n") + (not unit.endswith(b"\n"))
             position = end
+            lead = lead if position <= lead else 0
         if position < len(block):
             number += block.count(b"\n", position) + (not block.endswith(b"\n"))
     yield number, b""
 
 
-def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
-    """The stream in blocks of whole lines; what is beyond ``MAX_JSON`` bytes of a line is left out."""
+def _blocks(stream: TextStream, framing: Framing) -> Iterator[bytes]:
+    """The stream in blocks of whole units; what is beyond ``MAX_JSON`` bytes of a unit is left out."""
     rest, skipping = b"", False
     while block := stream.read(BLOCK):
-        end = block.rfind(b"\n") + 1
         if skipping:
-            start = block.find(b"\n") + 1
+            start = framing.first(block)
             if not start:
                 continue
-            block, end, skipping = block[start:], end - start, False
-        if not end:
-            rest += block
-            if len(rest) >= MAX_JSON:
-                yield rest[:MAX_JSON] + b"\n"
-                rest, skipping = b"", True
+            block, skipping = block[start:], False
+        end = framing.last(block)
+        if end:
+            yield rest + block[:end]
+            rest = block[end:]
             continue
-        yield rest + block[:end]
-        rest = block[end:]
+        rest += block
+        if len(rest) >= MAX_JSON:
+            yield rest[:MAX_JSON] + b"\n"
+            rest, skipping = b"", True
     if rest:
         yield rest
 
@@ -130,9 +133,10 @@ def looks_like_text(head: bytes) -> bool:
     """Tell whether the first bytes of an input are text: no known binary format, hardly a control character."""
     if head.startswith(_BINARY):
         return False
+    head = readable_head(head)
     return len(_CONTROL.findall(head)) <= len(head) // 50
 
 
 def looks_like_evidence(head: bytes) -> bool:
     """Tell whether the first bytes of an input hold a line that a recogniser would look at."""
-    return looks_like_text(head) and INTERESTING.search(head) is not None
+    return looks_like_text(head) and INTERESTING.search(readable_head(head)) is not None

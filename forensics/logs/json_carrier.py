@@ -17,7 +17,11 @@ _MAX_FIELD = 4096
 
 @record
 class Message:
-    """What a JSON object carries: its text, and the journal's own fields as ``NAME=value`` lines."""
+    """What a JSON object carries: its text, and the journal's own fields as ``NAME=value`` lines.
+
+    ``stream`` is docker's name of the stream; ``whole`` tells whether the text ended with a line feed, which docker
+    leaves out where it breaks a line.
+    """
 
     text: str
     time: str | None
@@ -25,6 +29,9 @@ class Message:
     pid: int | None
     carrier: str
     fields: tuple[str, ...]
+    host: str | None = None
+    stream: str | None = None
+    whole: bool = True
 
 
 def read_json(text: str) -> Message | None:
@@ -36,16 +43,25 @@ def read_json(text: str) -> Message | None:
         entry = json.loads(stripped)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(entry, dict) or not any(key in entry for key in (*_TEXT_KEYS, *_COREDUMP_KEYS)):
+    return message_of(entry) if isinstance(entry, dict) else None
+
+
+def message_of(entry: dict[str, object]) -> Message | None:
+    """The message in the fields of an object or of a journal's entry; None where they hold none."""
+    if not any(key in entry for key in (*_TEXT_KEYS, *_COREDUMP_KEYS)):
         return None
     journal = "MESSAGE" in entry or "COREDUMP_PID" in entry
+    text = next((_as_text(entry[key]) for key in _TEXT_KEYS if key in entry), "")
     return Message(
-        text=next((_as_text(entry[key]) for key in _TEXT_KEYS if key in entry), "").rstrip("\n"),
+        text=text.rstrip("\n"),
         time=_first(entry, _TIME_KEYS),
         identifier=_first(entry, ("SYSLOG_IDENTIFIER", "_COMM")) or _transport(entry),
         pid=_pid(entry),
         carrier="journal" if journal else "docker",
         fields=tuple(f"{key}={_as_text(entry[key])[:_MAX_FIELD]}" for key in _COREDUMP_KEYS if key in entry),
+        host=_first(entry, ("_HOSTNAME", "CONTAINER_NAME")),
+        stream=None if journal or "log" not in entry else _first(entry, ("stream",)),
+        whole=text.endswith("\n"),
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.record import record, replace
 
 CLUES = (Clue(b"segfault at "), Clue(b"general protection"), Clue(b"] trap ", b"[a-z]"), Clue(b"Code: ", b"[0-9a-f<]"))
@@ -55,6 +55,7 @@ class KernelFault:
     code: bytes | None
     code_ip: int | None
     line: int
+    origin: Origin = origin_field()
 
 
 class KernelRecogniser:
@@ -62,6 +63,7 @@ class KernelRecogniser:
 
     def __init__(self) -> None:
         self.found: Kept[KernelFault] = Kept()
+        self._last: KernelFault | None = None
 
     def feed(self, record: Record) -> None:
         """Read one record."""
@@ -69,8 +71,9 @@ class KernelRecogniser:
         if "segfault at " in text or " sp:" in text:
             if fault := parse_fault(record):
                 self.found.append(fault)
-        elif "Code: " in text and self.found.last:
-            self._add_code(self.found.last, record)
+                self._last = fault
+        elif "Code: " in text and self._last:
+            self._add_code(self._last, record)
 
     def close(self) -> None:
         """Nothing stays open: the code is added to the fault that it follows."""
@@ -82,7 +85,8 @@ class KernelRecogniser:
             words = _BYTE.findall(match[1])
             marked = next((index for index, word in enumerate(words) if word.startswith("<")), None)
             code = bytes.fromhex("".join(word.strip("<>") for word in words))
-            self.found.amend(replace(fault, code=code, code_ip=marked))
+            self._last = replace(fault, code=code, code_ip=marked)
+            self.found.amend(fault, self._last)
 
 
 def parse_fault(record: Record) -> KernelFault | None:
@@ -108,6 +112,7 @@ def parse_fault(record: Record) -> KernelFault | None:
         code=None,
         code_ip=None,
         line=record.line,
+        origin=record.origin,
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.logs.signals import signal_of_status
 from forensics.record import record
 
@@ -34,6 +34,7 @@ class WorkerExit:
     signal: str | None
     role: str
     line: int
+    origin: Origin = origin_field()
 
 
 class WorkerExitRecogniser:
@@ -48,7 +49,8 @@ class WorkerExitRecogniser:
             return
         if match := _EXIT.search(record.text):
             role, code = _ROLES.get(match[1], "other"), int(match[3])
-            self.found.append(WorkerExit(int(match[2]), code, signal_of_status(code), role, record.line))
+            signal = signal_of_status(code)
+            self.found.append(WorkerExit(int(match[2]), code, signal, role, record.line, record.origin))
 
     def close(self) -> None:
         """Nothing stays open: every exit is one line."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.record import record
 
 CLUES = (
@@ -31,6 +31,7 @@ class Mention:
     what: str
     value: str
     line: int
+    origin: Origin = origin_field()
 
 
 _MAX_VALUE = 1024
@@ -82,9 +83,9 @@ class MentionRecogniser:
         text = record.text
         for what, guard, shape in _SHAPES:
             if guard in text and (match := shape.search(text)):
-                self.found.append(Mention(what, match[1].strip(), record.line))
+                self.found.append(Mention(what, match[1].strip(), record.line, record.origin))
         if "_cli_" in text and (command := _COMMAND.search(text)):
-            self.found.append(Mention("deliberate", f"debug dev {command[1]}", record.line))
+            self.found.append(Mention("deliberate", f"debug dev {command[1]}", record.line, record.origin))
 
     def close(self) -> None:
         """Nothing stays open: every mention is one line."""

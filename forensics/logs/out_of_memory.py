@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.record import record
 
 CLUES = (Clue(b"oom-kill:c"), Clue(b"oom-kill'"), Clue(b"OOMKilled"), Clue(b"memory: Kill"))
@@ -24,6 +24,7 @@ class OutOfMemory:
     pid: int | None
     comm: str
     line: int
+    origin: Origin = origin_field()
 
 
 class OutOfMemoryRecogniser:
@@ -45,9 +46,9 @@ class OutOfMemoryRecogniser:
 def _victim(record: Record) -> OutOfMemory | None:
     text = record.text
     if "memory: Kill" in text and (match := _KILLED.search(text)):
-        return OutOfMemory(int(match[1]), match[2], record.line)
+        return OutOfMemory(int(match[1]), match[2], record.line, record.origin)
     if "oom-kill:" in text and (match := _TASK.search(text)):
-        return OutOfMemory(int(match[2]), match[1], record.line)
+        return OutOfMemory(int(match[2]), match[1], record.line, record.origin)
     if "result 'oom-kill'" in text and (match := _RESULT.search(text)):
-        return OutOfMemory(None, match[1].removesuffix(".service"), record.line)
-    return OutOfMemory(None, record.identifier or "", record.line) if "OOMKilled" in text else None
+        return OutOfMemory(None, match[1].removesuffix(".service"), record.line, record.origin)
+    return OutOfMemory(None, record.identifier or "", record.line, record.origin) if "OOMKilled" in text else None

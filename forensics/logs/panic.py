@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.logs.thread_dump import OpenThread, ThreadDump, open_thread
 from forensics.record import record
 
@@ -40,6 +40,7 @@ class Panic:
     threads: tuple[ThreadDump, ...]
     notes: tuple[str, ...]
     line: int
+    origin: Origin = origin_field()
 
     @property
     def panicking(self) -> ThreadDump | None:
@@ -60,7 +61,7 @@ class _Open:
 
     thread: int | None
     pid: int | None
-    line: int
+    origin: Origin
     warning: bool = False
     version: str | None = None
     features: str | None = None
@@ -76,7 +77,8 @@ class _Open:
     def finish(self) -> Panic:
         self.end_thread()
         threads, notes = tuple(self.threads), tuple(self.notes)
-        return Panic(self.thread, self.pid, self.version, self.features, threads, notes, self.line)
+        known = (self.thread, self.pid, self.version, self.features)
+        return Panic(*known, threads, notes, self.origin.line, self.origin)
 
 
 class PanicRecogniser:
@@ -92,10 +94,10 @@ class PanicRecogniser:
         if header := _HEADER.search(text) if "is about to kill" in text else None:
             self.close()
             pid = int(header[2]) if header[2] else None
-            self._open = _Open(int(header[1]), pid, record.line)
+            self._open = _Open(int(header[1]), pid, record.origin)
         elif "has stopped processing traffic for" in text:
             self.close()
-            self._open = _Open(None, None, record.line, warning=True)
+            self._open = _Open(None, None, record.origin, warning=True)
         elif dump := open_thread(record):
             self._begin_thread(dump, record)
         elif self._open is not None:
@@ -111,7 +113,7 @@ class PanicRecogniser:
 
     def _begin_thread(self, dump: OpenThread, record: Record) -> None:
         if self._open is None:
-            self._open = _Open(None, None, record.line)
+            self._open = _Open(None, None, record.origin)
         self._open.end_thread()
         self._open.current = dump
 

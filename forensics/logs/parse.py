@@ -1,4 +1,4 @@
-"""A log in, evidence out: one pass, one recogniser a shape."""
+"""A log in, evidence out: one pass, one recogniser a shape and a writer."""
 
 from __future__ import annotations
 
@@ -6,77 +6,70 @@ import io
 from collections.abc import Iterable
 from typing import IO
 
-from forensics.absence import Absence
-from forensics.logs.bug import BugRecogniser, BugReport
-from forensics.logs.carrier import unwrap
-from forensics.logs.coredump import CoredumpRecogniser, CoredumpReport
-from forensics.logs.fatal import Fatal, pick_fatal
-from forensics.logs.gdb import BacktraceRecogniser, PastedBacktrace
-from forensics.logs.interest import telling_lines
-from forensics.logs.kernel import KernelFault, KernelRecogniser
-from forensics.logs.master import WorkerExit, WorkerExitRecogniser
-from forensics.logs.mentions import Mention, MentionRecogniser
-from forensics.logs.out_of_memory import OutOfMemory, OutOfMemoryRecogniser
-from forensics.logs.panic import Panic, PanicRecogniser
-from forensics.logs.systemd import SystemdExit, SystemdRecogniser
-from forensics.record import record
+from forensics.logs.carrier import Unwrapper
+from forensics.logs.encoding import TextStream
+from forensics.logs.evidence import LogEvidence
+from forensics.logs.framing import framing_of
+from forensics.logs.incidents import group
+from forensics.logs.interest import telling_units
+from forensics.logs.writers import Writers
 
 
-@record
-class LogEvidence:
-    """Everything a log tells, each kind in the order of its lines.
+def parse(lines: Iterable[bytes], modified: float | None = None) -> LogEvidence:
+    """The evidence in lines, each with its end (see ``parse_stream``)."""
+    return parse_stream(io.BytesIO(b"".join(lines)), modified)
 
-    ``carriers`` are those of the lines that were looked at, sorted by name.
+
+def parse_stream(stream: IO[bytes], modified: float | None = None) -> LogEvidence:
+    """Read a log of any length and any origin; what is no evidence costs next to nothing.
+
+    ``modified``: seconds of UTC when it was last written, from which dates without a year get theirs.
+    """
+    reading = LogReading()
+    reading.read(stream, modified)
+    return reading.evidence()
+
+
+class LogReading:
+    """A log that is read: one stream, or the files of a rotated log one after the other, the oldest first.
+
+    Lines are counted through all of them.
     """
 
-    bug_reports: tuple[BugReport, ...]
-    panics: tuple[Panic, ...]
-    exits: tuple[WorkerExit, ...]
-    kernel_faults: tuple[KernelFault, ...]
-    systemd_exits: tuple[SystemdExit, ...]
-    out_of_memory: tuple[OutOfMemory, ...]
-    coredumps: tuple[CoredumpReport, ...]
-    backtraces: tuple[PastedBacktrace, ...]
-    mentions: tuple[Mention, ...]
-    lines_read: int
-    carriers: tuple[str, ...]
+    def __init__(self) -> None:
+        self._writers = Writers()
+        self._carriers: set[str] = set()
+        self.lines_read = 0
 
-    def fatal(self) -> Fatal | Absence:
-        """The latest death in the log, told by the witness closest to its cause (see `pick_fatal`)."""
-        itself: tuple[Fatal, ...] = (*self.bug_reports, *self.panics, *self.mentions)
-        others = (self.kernel_faults, self.coredumps, self.backtraces, self.out_of_memory)
-        return pick_fatal((itself, *others, self.exits, self.systemd_exits))
+    def read(self, stream: IO[bytes], modified: float | None = None) -> None:
+        """Read one more file to its end."""
+        text = TextStream(stream)
+        framing = framing_of(text.head)
+        unwrapper = Unwrapper(framing, modified)
+        before = self.lines_read
+        for number, unit in telling_units(text, framing):
+            self.lines_read = before + number
+            for record in unwrapper.feed(unit, before + number) if unit else unwrapper.close():
+                self._carriers.add(record.carrier)
+                self._writers.feed(record)
 
-
-def parse(lines: Iterable[bytes]) -> LogEvidence:
-    """The evidence in lines, each with its end (see ``parse_stream``)."""
-    return parse_stream(io.BytesIO(b"".join(lines)))
-
-
-def parse_stream(stream: IO[bytes]) -> LogEvidence:
-    """Read a log of any length and any origin; what is no evidence costs next to nothing."""
-    bugs, panics, exits = BugRecogniser(), PanicRecogniser(), WorkerExitRecogniser()
-    kernel, systemd, memory = KernelRecogniser(), SystemdRecogniser(), OutOfMemoryRecogniser()
-    coredumps, backtraces, mentions = CoredumpRecogniser(), BacktraceRecogniser(), MentionRecogniser()
-    recognisers = (bugs, panics, exits, kernel, systemd, memory, coredumps, backtraces, mentions)
-    number, carriers = 0, set[str]()
-    for number, raw in telling_lines(stream):
-        for line in unwrap(raw, number) if raw else ():
-            carriers.add(line.carrier)
-            for recogniser in recognisers:
-                recogniser.feed(line)
-    for recogniser in recognisers:
-        recogniser.close()
-    return LogEvidence(
-        bug_reports=tuple(bugs.found),
-        panics=tuple(panics.found),
-        exits=tuple(exits.found),
-        kernel_faults=tuple(kernel.found),
-        systemd_exits=tuple(systemd.found),
-        out_of_memory=tuple(memory.found),
-        coredumps=tuple(coredumps.found),
-        backtraces=tuple(backtraces.found),
-        mentions=tuple(mentions.found),
-        lines_read=number,
-        carriers=tuple(sorted(carriers)),
-    )
+    def evidence(self) -> LogEvidence:
+        """What all of it tells."""
+        self._writers.close()
+        found = self._writers.found
+        return group(
+            LogEvidence(
+                bug_reports=found("bug_reports"),
+                panics=found("panics"),
+                exits=found("exits"),
+                kernel_faults=found("kernel_faults"),
+                systemd_exits=found("systemd_exits"),
+                out_of_memory=found("out_of_memory"),
+                coredumps=found("coredumps"),
+                backtraces=found("backtraces"),
+                mentions=found("mentions"),
+                lines_read=self.lines_read,
+                carriers=tuple(sorted(self._carriers)),
+                earlier_incidents=self._writers.dropped,
+            )
+        )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
+from forensics.logs.line import Origin, Record, origin_field
 from forensics.logs.signals import known_signal, signal_of_status
 from forensics.record import record, replace
 
@@ -31,6 +31,7 @@ class SystemdExit:
     signal: str | None
     result: str | None
     line: int
+    origin: Origin = origin_field()
 
 
 class SystemdRecogniser:
@@ -38,6 +39,7 @@ class SystemdRecogniser:
 
     def __init__(self) -> None:
         self.found: Kept[SystemdExit] = Kept()
+        self._last: SystemdExit | None = None
 
     def feed(self, record: Record) -> None:
         """Read one record."""
@@ -53,9 +55,11 @@ class SystemdRecogniser:
         if match := _EXIT.search(record.text):
             status = int(match[3])
             signal = signal_of_status(status) if match[2] == "exited" else known_signal(match[3])
-            self.found.append(SystemdExit(match[1], match[2], status, signal, None, record.line))
+            self._last = SystemdExit(match[1], match[2], status, signal, None, record.line, record.origin)
+            self.found.append(self._last)
 
     def _result(self, record: Record) -> None:
-        match, last = _RESULT.search(record.text), self.found.last
+        match, last = _RESULT.search(record.text), self._last
         if match and last and last.unit == match[1] and last.result is None:
-            self.found.amend(replace(last, result=match[2]))
+            self._last = replace(last, result=match[2])
+            self.found.amend(last, self._last)

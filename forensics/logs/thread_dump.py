@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
+from forensics.logs.line import Record
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, name_by_callers, parse_frame, parse_symbol
 from forensics.record import record
 
@@ -16,8 +16,8 @@ CLUES = (Clue(b"Thread ", rb"\d{1,5} {0,4}: "), Clue(b"lock_hist:"))
 _THREAD = re.compile(r"\s*([* ]?)([> ]?)Thread (\d{1,5})\s{0,4}: (?:id=0x([0-9a-f]{1,16}) )?act=")
 _FLAG = re.compile(r"\b(stuck|harmless|isolated)=(\d)")
 _TASK = re.compile(r"\bfct=0x[0-9a-f]{1,16}\(([^()\s]{1,512})\) ctx=(\S{1,512})")
-_STREAM_START = re.compile(r"\s*(?:stream|strm)=")
-_STREAM_LINE = re.compile(r"\s*\.?[A-Za-z][\w.]{0,39}=")
+_STREAM_START = re.compile(r"\s{0,64}(?:stream|strm)=")
+_STREAM_LINE = re.compile(r"\s{0,64}\.?[A-Za-z][\w.]{0,39}=")
 _MAX_STREAM, _MAX_TEXT = 200, 1024
 
 

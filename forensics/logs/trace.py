@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from forensics.logs.carrier import Record
 from forensics.logs.clues import Clue
+from forensics.logs.line import Record
 from forensics.names import UNNAMED, plain_name
 from forensics.record import field, record, replace
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from typing import IO, Any, cast
 
 from forensics.errors import InputError, UnreadableInput
@@ -107,10 +108,29 @@ class _Decompressed(io.RawIOBase):
         super().close()
 
 
-def open_stream(path: str) -> tuple[IO[bytes], str]:
-    """The decompressed content of ``path`` as a stream, and its compression ("" for none)."""
+class _Watched(io.FileIO):
+    """A file that tells how far it was read."""
+
+    def __init__(self, path: str, watch: Callable[[int], None]) -> None:
+        super().__init__(path, "rb")
+        self._watch = watch
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read, and tell."""
+        size = super().readinto(buffer)
+        self._watch(self.tell())
+        return size
+
+
+def open_stream(path: str, watch: Callable[[int], None] | None = None) -> tuple[IO[bytes], str]:
+    """The decompressed content of ``path`` as a stream, and its compression ("" for none).
+
+    ``watch`` is told how many bytes of the file were read, each time.
+    """
     try:
-        raw = open(path, "rb", buffering=1 << 16)  # noqa: SIM115 - the caller closes it
+        raw: IO[bytes] = (
+            io.BufferedReader(_Watched(path, watch), 1 << 18) if watch else open(path, "rb", buffering=1 << 16)  # noqa: SIM115 - the caller closes it
+        )
         head = raw.read(8)
         raw.seek(0)
     except OSError as error:

@@ -1,0 +1,69 @@
+"""The files of one log read as one, and facts that say in which file they stand."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO
+
+from forensics.absence import Absence
+from forensics.evidence.fact import Fact
+from forensics.logs import LogEvidence, LogReading
+from forensics.memory.streams import damage_errors
+from forensics.record import record, replace
+
+
+@record
+class LogFile:
+    """One file of a log: how to open it, its compression, and when it was last written (seconds of UTC)."""
+
+    path: str
+    open: Callable[[], IO[bytes]]
+    compression: str = ""
+    modified: float | None = None
+
+
+@record
+class LogFiles:
+    """A log that was read. ``starts`` are the lines before each of ``paths``, ``gaps`` what was damaged."""
+
+    paths: tuple[str, ...]
+    starts: tuple[int, ...]
+    evidence: LogEvidence
+    gaps: tuple[Absence, ...]
+
+    @property
+    def name(self) -> str:
+        """The youngest file, by which users know the log."""
+        return self.paths[-1]
+
+    def placed(self, told: Iterable[Fact | Absence]) -> Iterator[Fact | Absence]:
+        """Facts with the file that each was read in, and the line there."""
+        for one in told:
+            if isinstance(one, Fact) and one.source.line is not None and len(self.paths) > 1:
+                path, line = self.place(one.source.line)
+                yield replace(one, source=replace(one.source, input=path, line=line))
+            else:
+                yield one
+
+    def place(self, line: int) -> tuple[str, int]:
+        """The file and the line in it, of a line counted through all files."""
+        index = max(0, bisect_right(self.starts, line - 1) - 1)
+        return self.paths[index], line - self.starts[index]
+
+
+def read_log(files: Sequence[LogFile]) -> LogFiles:
+    """Read the files of one log, the oldest first. Of a damaged file counts what comes before the damage."""
+    reading = LogReading()
+    starts, gaps = [], []
+    for file in files:
+        starts.append(reading.lines_read)
+        try:
+            with file.open() as stream:
+                reading.read(stream, file.modified)
+        except damage_errors(file.compression) as error:
+            if not file.compression:
+                raise
+            why = f"its {file.compression} data is damaged: {error}"
+            gaps.append(Absence(f"the rest of {file.path}", why, "supply the complete file"))
+    return LogFiles(tuple(file.path for file in files), tuple(starts), reading.evidence(), tuple(gaps))

@@ -1,0 +1,71 @@
+"""Texts that are not UTF-8 with lines: UTF-16 from Windows' tools, and carriage returns in the place of line ends."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from typing import IO
+
+#: Read at once for the judgement; as much as a console's log needs to show its line ends.
+_HEAD = 1 << 16
+_MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+def encoding_of(head: bytes) -> str:
+    """``utf-16-le`` or ``utf-16-be``, "" for everything that is read as bytes.
+
+    It is told by the zero bytes: in UTF-16 every other byte of mostly Latin text is one. With a mark fewer will do.
+    """
+    sample = head[: min(len(head), 4096) & ~1]
+    for mark, name in _MARKS:
+        if head.startswith(mark) and sample.count(0) * 8 >= len(sample):
+            return name
+    if len(sample) < 8:
+        return ""
+    even, odd = sample[0::2], sample[1::2]
+    most = len(sample) // 2 * 3 // 4
+    if odd.count(0) > most and even.count(0) * 50 <= len(even):
+        return "utf-16-le"
+    return "utf-16-be" if even.count(0) > most and odd.count(0) * 50 <= len(odd) else ""
+
+
+def readable_head(head: bytes) -> bytes:
+    """The first bytes of an input as UTF-8, for recognition."""
+    encoding = encoding_of(head)
+    return head.decode(encoding, "replace").lstrip("\ufeff").encode("utf-8", "replace") if encoding else head
+
+
+class TextStream:
+    """A stream as UTF-8 with line feeds, ``head`` being what was looked at already."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        head = _fill(stream, _HEAD)
+        encoding = encoding_of(head)
+        self._decode = codecs.getincrementaldecoder(encoding)("replace").decode if encoding else None
+        head = self._converted(head)
+        self._lone_returns = b"\r" in head and b"\n" not in head
+        self.head = head.replace(b"\r", b"\n") if self._lone_returns else head
+        self._waiting = self.head
+
+    def read(self, size: int) -> bytes:
+        """About ``size`` more bytes, b"" at the end."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, b""
+            return waiting
+        while data := self._stream.read(size):
+            converted = self._converted(data)
+            if converted:
+                return converted.replace(b"\r", b"\n") if self._lone_returns else converted
+        return b""
+
+    def _converted(self, data: bytes) -> bytes:
+        return self._decode(data).encode("utf-8", "replace") if self._decode else data
+
+
+def _fill(stream: IO[bytes], size: int) -> bytes:
+    """Up to ``size`` bytes, however little each read gives."""
+    found = io.BytesIO()
+    while found.tell() < size and (data := stream.read(size - found.tell())):
+        found.write(data)
+    return found.getvalue()
