@@ -307,7 +307,11 @@ CATALOGUE: tuple[FactKind, ...] = (
     ),
     # How it died, as memory keeps it
     FactKind(
-        "crash.message", "last words", "str", "what libc, or HAProxy itself, said last, as memory keeps it", _CORE
+        "crash.message",
+        "last words",
+        "str",
+        "what libc, a library or HAProxy itself said last, as memory keeps it or the log has it",
+        f"{_CORE}, or {_LOG}",
     ),
     FactKind("signal.sender", "sender of the signal", "int", "process id of who sent the fatal signal (si_pid)", _CORE),
     FactKind("signal.user", "user of the sender", "int", "user id of who sent the fatal signal (si_uid)", _CORE),
@@ -338,12 +342,53 @@ CATALOGUE: tuple[FactKind, ...] = (
         _CORE,
     ),
     FactKind("stack.recursion", "functions that repeat", "list", "functions that call each other over and over", _CORE),
-    FactKind("pool.name", "damaged pool", "str", "the pool that was damaged; HAProxy merges pools of one size", _CORE),
     FactKind(
-        "pool.first_free", "freed before in", "str", "function that freed the object before", f"{_CORE}, or {_SYMBOLS}"
+        "pool.name",
+        "damaged pool",
+        "str",
+        "the pool that was damaged; HAProxy merges pools of one size",
+        f"{_CORE}, or {_LOG}",
     ),
-    FactKind("pool.second_free", "freed now in", "str", "function that freed the object when it died", _CORE),
-    FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", _CORE),
+    FactKind(
+        "pool.first_free", "freed before in", "str", "function that freed the object before", f"{_SYMBOLS}, or {_LOG}"
+    ),
+    FactKind(
+        "pool.second_free", "freed now in", "str", "function that freed the object when it died", f"{_CORE}, or {_LOG}"
+    ),
+    FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", f"{_CORE}, or {_LOG}"),
+    # What the process wrote before it died (evidence/from_report.py, evidence/from_log.py).
+    FactKind("spinning.object", "what was spinning", "str", "type of the object: STREAM, APPCTX, CONN_STREAM", _LOG),
+    FactKind("spinning.rate", "calls per second", "int", "how often it was called in a second, at last", _LOG),
+    FactKind("spinning.frontend", "frontend of the stream", "str", "frontend of the stream that was spinning", _LOG),
+    FactKind(
+        "spinning.backend",
+        "backend of the stream",
+        "str",
+        "backend of the stream that was spinning, `<NONE>` for none",
+        _LOG,
+    ),
+    FactKind("spinning.applet", "handler of the applet", "str", "function of the applet that was spinning", _LOG),
+    FactKind(
+        "spinning.analysers",
+        "analysers that wait",
+        "list",
+        "bits of the analysers of `request` and `response` of the stream that was spinning",
+        _LOG,
+    ),
+    FactKind(
+        "warnings.checks",
+        "checks that failed before",
+        "list",
+        "WARN_ON and CHECK_IF that matched before the death, as `kind CONDITION at FILE:LINE`",
+        _LOG,
+    ),
+    FactKind(
+        "warnings.blocked_traffic",
+        "warnings of blocked traffic",
+        "int",
+        "warnings about a thread that stopped processing traffic, before the death (3.1 on)",
+        _LOG,
+    ),
     FactKind(
         "memory.failed_allocations", "failed allocations", "int", "allocations from pools that had failed", _SYMBOLS
     ),

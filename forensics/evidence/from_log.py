@@ -9,6 +9,7 @@ from itertools import pairwise
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.logs import (
     BugReport,
     CoredumpReport,
@@ -30,17 +31,14 @@ from forensics.names import UNNAMED, plain_name
 from forensics.record import replace
 from forensics.source import Source
 
-#: Crash kinds of the lines that libc, pools and the loop guard print.
-_MENTIONED = {"libc abort": "heap_corruption", "pool": "pool_corruption", "spinning": "spinning"}
-
 #: Size of struct stktable on x86-64 in 2.9, the largest of all releases before sharding (2.8: 664 bytes; measured by
 #: compiling include/haproxy/stick_table-t.h). With the patch for 2.9.6 and 32 shards, updt_lock was at 0x7c0 (GH-2508).
 _UNSHARDED = 768
 _LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
 _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
 
-#: Lines of a pool report or of a stream's dump, which stand between the announcement and the call trace.
-_REPORT_LINES = 80
+#: Checks that failed before the death and are told, the latest.
+_MOST_WARNINGS = 32
 
 #: First bytes of the code by which HAProxy kills itself, as the kernel shows them in `Code:`.
 _SUICIDE = (b"\x0f\x0b", b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00")
@@ -56,11 +54,31 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         yield from _death(fatal, log, path)
     yield from _signal(log, path)
     yield from _panics(log, path)
-    for mention in log.mentions:
-        if mention.what == "deliberate":
-            words = mention.value.removeprefix("debug dev ")
-            yield Fact("debug.command", words, Source(path, "command named in the log", line=mention.line))
-            return
+    yield from _warnings(fatal, log, path)
+    if not isinstance(fatal, Absence):
+        yield from _command(fatal, log, path)
+
+
+def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
+    """The command that is named in the death: one that is named before it made a warning only."""
+    named = (one for one in log.mentions if one.what == "deliberate" and one.line >= fatal.line)
+    if (mention := next(named, None)) is not None:
+        words = mention.value.removeprefix("debug dev ")
+        yield Fact("debug.command", words, Source(path, "command named in the log", line=mention.line))
+
+
+def _warnings(fatal: Fatal | Absence, log: LogEvidence, path: str) -> Iterator[Fact]:
+    """What the process complained about before, and survived."""
+    end = None if isinstance(fatal, Absence) else fatal.line
+    checks = [one for one in log.bug_reports if not one.fatal and (end is None or one.line < end)]
+    if checks:
+        told = dict.fromkeys(f"{one.kind} {one.condition} at {one.file}:{one.line_number}" for one in checks)
+        source = Source(path, "warnings of checks that failed", line=checks[-1].line)
+        yield Fact("warnings.checks", tuple(told)[-_MOST_WARNINGS:], source)
+    blocked = [one for one in log.mentions if one.what == "blocked traffic warning" and (end is None or one.line < end)]
+    if blocked:
+        source = Source(path, f"the last of them: {blocked[-1].value}", line=blocked[-1].line)
+        yield Fact("warnings.blocked_traffic", len(blocked), source)
 
 
 def _versions(log: LogEvidence, path: str) -> Iterator[Fact]:
@@ -88,41 +106,18 @@ def _death(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact | Absence
         case OutOfMemory():
             yield Fact("crash.kind", "oom", Source(path, "the kernel's out-of-memory killer", line=fatal.line))
         case Mention():
-            if fatal.what in _MENTIONED:
-                what = f"{fatal.what}: {fatal.value}"
-                yield Fact("crash.kind", _MENTIONED[fatal.what], Source(path, what, line=fatal.line))
-            yield Fact("crash.explanation", _said(fatal, log), Source(path, fatal.what, line=fatal.line))
+            yield from collect_report(fatal, log, path)
         case WorkerExit() | SystemdExit():
             yield from _exit(fatal, path)
 
 
-def _said(mention: Mention, log: LogEvidence) -> str:
-    """What the line says; of a pool, who freed the object before and who frees it now."""
-    told = {one.what: one.value for one in log.mentions if one.line >= mention.line}
-    first, second = told.get("pool free", ""), told.get("pool caller", "")
-    if mention.what != "pool" or not second:
-        return mention.value
-    before = f"freed by {first.split('+')[0]} before, " if first else ""
-    return f"{mention.value.rstrip('.')}: {before}now by {second.split('+')[0]}"
-
-
-def _announced(bug: BugReport, log: LogEvidence) -> Mention | None:
-    """What HAProxy said right before an ABORT_NOW() that says nothing itself: damaged pools, endless loops."""
-    if bug.kind != "abort_now" or bug.file:
-        return None
-    said = [one for one in log.mentions if one.what in _MENTIONED and 0 <= bug.line - one.line < _REPORT_LINES]
-    return said[-1] if said else None
-
-
 def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "assertion line", line=bug.line)
-    cause = _announced(bug, log)
+    cause = announced(bug, log)
     if cause is not None:
-        said = Source(path, f"{cause.what}: {cause.value}", line=cause.line)
-        yield Fact("crash.kind", _MENTIONED[cause.what], said)
-        yield Fact("crash.explanation", _said(cause, log), said)
+        yield from collect_report(cause, log, path)
     else:
-        yield Fact("crash.kind", "abort_now" if bug.kind == "abort_now" else "bug_on", source)
+        yield from _kind_of_bug(bug, source)
     if bug.condition:
         yield Fact("crash.condition", bug.condition, source)
     if bug.file and bug.line_number:
@@ -150,6 +145,12 @@ def _entries(frame: TraceFrame) -> Iterator[str]:
     """The frame as the fact ``stack`` writes it: inlined functions in brackets, then the physical one."""
     yield from (place.partition(" at ")[0] for place in frame.places if place.startswith("["))
     yield frame.function
+
+
+def _kind_of_bug(bug: BugReport, source: Source) -> Iterator[Fact]:
+    silent = list(silent_pool_check(bug, source))
+    kind = Fact("crash.kind", "abort_now" if bug.kind == "abort_now" else "bug_on", source)
+    yield from silent or [kind]
 
 
 def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
