@@ -40,9 +40,6 @@ _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
 #: Checks that failed before the death and are told, the latest.
 _MOST_WARNINGS = 32
 
-#: First bytes of the code by which HAProxy kills itself, as the kernel shows them in `Code:`.
-_SUICIDE = (b"\x0f\x0b", b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00")
-
 
 def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     """The facts of the last death that the log at ``path`` tells of."""
@@ -163,14 +160,13 @@ def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
 def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "kernel line", line=fault.line)
     own = fault.module is not None and "haproxy" in fault.module
-    if fault.kind == "trap" and "invalid opcode" in (fault.trap or ""):
-        yield Fact("crash.signal", "SIGILL", source)
-        if own:  # `ud2` is how HAProxy ends itself since 2.8; an illegal instruction in a library is something else.
-            yield Fact("crash.kind", "bug_on", source, "derived")
-    else:
-        yield Fact("crash.signal", "SIGSEGV" if fault.kind != "trap" else "unknown", source)
-        suicide = fault.code is not None and any(one in fault.code for one in _SUICIDE[1:]) and fault.address == 1
-        yield Fact("crash.kind", "bug_on" if suicide else "segfault", source, "derived")
+    yield Fact("crash.signal", fault.signal, source)
+    if fault.deliberate and (own or fault.address == 1):
+        # `ud2` is how HAProxy ends itself since 2.8; an illegal instruction in a library is something else.
+        what = f"kernel line: {fault.deliberate}, as HAProxy ends itself"
+        yield Fact("crash.kind", "bug_on", replace(source, what=what), "derived")
+    elif fault.signal in ("SIGSEGV", "SIGBUS", "SIGFPE"):
+        yield Fact("crash.kind", "segfault", source, "derived")
     if fault.address is not None:
         yield Fact("crash.address", fault.address, source)
 

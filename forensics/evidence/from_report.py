@@ -132,9 +132,8 @@ def _library(
     words = said.value
     if said.what == "asan":
         words = _asan_words(said, details, stacks)
-        address = re.search(r"0x([0-9a-f]{1,16})$", said.value)
-        if address is not None:
-            yield Fact("crash.address", int(address[1], 16), source)
+        if "asan address" in details:
+            yield Fact("crash.address", int(details["asan address"].value, 16), source)
     yield Fact("crash.explanation", words, source)
     yield Fact("crash.message", said.value, source)
     if stacks:
@@ -173,7 +172,7 @@ def _own(frames: Sequence[PastedFrame]) -> Sequence[PastedFrame]:
 
 def _asan_words(said: Mention, details: dict[str, Mention], stacks: Sequence[PastedThread]) -> str:
     """What AddressSanitizer found, in one sentence."""
-    parts = [said.value.partition(" on ")[0]]
+    parts = [said.value]
     if "asan access" in details:
         parts.append(details["asan access"].value + _by(stacks[0] if stacks else None))
     for what, words in (("asan freed", "freed"), ("asan allocated", "allocated")):

@@ -47,7 +47,6 @@ _LIBC = (
 #: The word after "Status: ", of any release.
 _STATUS = r"(?:long-term supported|stable branch|development branch|End of life|old|unknown).{0,256}"
 _BLOCKED = r"thread \d{1,5} has stopped processing traffic for \d{1,20} milliseconds"
-_ASAN_PLACE = r"(?: on (?:unknown )?address 0x[0-9a-f]{1,16})?"
 #: Each shape behind a plain substring, so that a line which is nothing costs next to nothing.
 _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (what, guard, re.compile(pattern))
@@ -58,7 +57,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("status", "Status: ", rf"^\s*Status: ({_STATUS})"),
         ("libc abort", "", rf"^\s*({_LIBC})"),
         ("libc abort", "Assertion `", r"^(.{0,768}Assertion `.{1,512}' failed)"),
-        ("asan", "AddressSanitizer: ", rf"ERROR: (?:HW)?AddressSanitizer: ([\w-]{{1,64}}{_ASAN_PLACE})"),
+        ("asan", "AddressSanitizer: ", r"ERROR: (?:HW)?AddressSanitizer: ([\w-]{1,64})"),
         ("lua", "unprotected error", rf"PANIC: unprotected error in call to Lua API {_VALUE}"),
         ("openssl", "nternal error", r"((?:OPENSSL|OpenSSL) internal error: .{0,512})"),
         ("pool", "pool inconsistency", r"pool inconsistency detected in thread \d{1,5}: (.{1,128})"),

@@ -41,6 +41,7 @@ DETAILS: dict[str, tuple[tuple[str, str, re.Pattern[str]], ...]] = {
             ("stream applet", " handler=0x", rf" handler={_ADDRESS}\(([^\s()]{{1,512}})\)"),
         ),
         "asan": (
+            ("asan address", "address 0x", rf"AddressSanitizer: .{{1,100}}\baddress ({_ADDRESS})"),
             ("asan access", "of size ", r"^\s*((?:READ|WRITE) of size \d{1,20})\b"),
             ("asan access", "is caused by a ", r"\bis caused by a (READ|WRITE) memory access"),
             ("asan freed", "freed by thread ", r"^\s*(freed by thread .{1,200})"),
