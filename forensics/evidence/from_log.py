@@ -154,7 +154,8 @@ def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
     if any(name != UNNAMED for name in names):
         return Fact("stack", names, source)
     where = f"line {source.line} of {source.input}" if source.line else source.input
-    return Absence("stack", f"{where}: no call trace with a name stands there", "the core; or gdb's backtrace of it")
+    addresses = f", only {len(names)} addresses" if names else ""
+    return Absence("stack", f"{where}: no call trace with a name stands there{addresses}", "the core; or gdb's backtrace of it")
 
 
 def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:

@@ -27,6 +27,7 @@ _POOL_CHECKS = {
 _OVERWRITTEN = "it was written to after it had been freed"
 _SPINNING = re.compile(r"(\w+) \[([^\]]*)\] is spinning at (\d+) ")
 _SANITIZER = re.compile(r"__interceptor_|___interceptor_|_?_?_?asan_|__sanitizer|_?__hwasan|operator$")
+_LIBC = re.compile(r"(?:^|/)libc(?:-[\d.]+)?\.so")
 #: Lines between a message and the stack below it.
 _NEAR = 12
 
@@ -163,11 +164,11 @@ def _stack(thread: PastedThread, path: str) -> Iterator[Fact]:
 
 
 def _own(frames: Sequence[PastedFrame]) -> Sequence[PastedFrame]:
-    """The frames below those of AddressSanitizer."""
+    """The frames below those of AddressSanitizer and of libc, which print the stack."""
     at = 0
-    while at < len(frames) and _SANITIZER.match(frames[at].function):
+    while at < len(frames) and (_SANITIZER.match(frames[at].function) or _LIBC.search(frames[at].module or "")):
         at += 1
-    return frames[at:]
+    return frames[at:] or frames
 
 
 def _asan_words(said: Mention, details: dict[str, Mention], stacks: Sequence[PastedThread]) -> str:
