@@ -15,9 +15,10 @@ from forensics.evidence.collectors import COLLECTORS
 from forensics.evidence.core_witness import CoreWitness, examine
 from forensics.evidence.fact import Crash, Fact
 from forensics.haproxy.identity import is_haproxy, program_of
-from forensics.intake import Taken, check, configurations_in, take, text_stream
+from forensics.intake import Taken, check, configurations_in, parts_of_abrt, take, text_stream
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
+from forensics.memory.apport import has_core
 from forensics.memory.open import open_bytes
 from forensics.record import record, replace
 from forensics.report.document import Report
@@ -41,6 +42,10 @@ class Options:
 
 
 _DEFAULTS = Options()
+
+#: Kinds of inputs that may hold a core, and those that tell of a crash.
+_CORES = ("core", "apport")
+_EVIDENCE = (*_CORES, "log", "journal")
 
 
 def triage(inputs: Sequence[str], options: Options = _DEFAULTS) -> Report:
@@ -75,12 +80,12 @@ def gather(inputs: Sequence[str], options: Options = _DEFAULTS) -> tuple[list[Ta
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
     taken: list[Taken] = []
     failed: list[InputError] = []
-    for path in dict.fromkeys(one for each in inputs for one in configurations_in(each)):
+    for path in dict.fromkeys(one for each in inputs for one in parts_of_abrt(each) or configurations_in(each)):
         try:
             taken.append(take(path))
         except InputError as error:
             failed.append(error)
-    evidence = [one for one in taken if one.kind in ("core", "log", "journal")]
+    evidence = [one for one in taken if one.kind in _EVIDENCE]
     if failed and not evidence:
         raise failed[0]
     if not evidence:
@@ -99,10 +104,12 @@ def _witnesses(
     """The collectors, each bound to its witness: the core first, since memory outranks text."""
     witness: CoreWitness | None = None
     bound: list[Bound] = []
-    several = len([one for one in taken if one.kind in ("core", "log", "journal")]) > 1
-    for one in sorted(taken, key=lambda each: each.kind != "core"):
+    several = len([one for one in taken if one.kind in _EVIDENCE]) > 1
+    for one in sorted(taken, key=lambda each: each.kind not in _CORES):
         try:
-            if one.kind == "core":
+            if one.kind == "apport":
+                bound.append((f"text of {one.path}", partial(_collect_text, one.path)))
+            if one.kind == "core" or (one.kind == "apport" and has_core(one.path)):
                 witness = _open_core(one.path, _places(taken, options.places))
                 gaps += witness.process.core.gaps
                 bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
@@ -110,7 +117,7 @@ def _witnesses(
                 places = _places(taken, options.places) if not _has_core(taken) else Places()
                 bound.append((f"log {one.path}", partial(_collect_text, one.path, places)))
         except InputError as error:
-            if not several or one.kind != "core":
+            if not several or one.kind not in _CORES:
                 raise
             failed.append(error)
             gaps.append(Absence(f"core {one.path}", error.message, error.hint))

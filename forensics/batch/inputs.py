@@ -151,7 +151,7 @@ def _judged(path: str, judge: Callable[[str], str]) -> str:
 
 def _content_against(path: str) -> str:
     kind = take(path).kind
-    return _BESIDE[kind] if kind in _BESIDE else "" if kind == "core" else _text_against(path)
+    return _BESIDE[kind] if kind in _BESIDE else "" if kind in ("core", "apport") else _text_against(path)
 
 
 def _text_against(path: str) -> str:

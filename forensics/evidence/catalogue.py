@@ -7,19 +7,8 @@ no input had it.
 
 from __future__ import annotations
 
-from forensics.record import record
-
-
-@record
-class FactKind:
-    """One line of the catalogue. ``type`` is str, int, bool, list or stack; ``label`` what a reader calls it."""
-
-    name: str
-    label: str
-    type: str
-    meaning: str
-    supply: str
-
+from forensics.evidence.fact_kind import FactKind
+from forensics.evidence.report_facts import REPORT_FACTS
 
 _CORE = "the core file"
 _SYMBOLS = "the core with debug symbols of its build-id"
@@ -356,39 +345,7 @@ CATALOGUE: tuple[FactKind, ...] = (
         "pool.second_free", "freed now in", "str", "function that freed the object when it died", f"{_CORE}, or {_LOG}"
     ),
     FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", f"{_CORE}, or {_LOG}"),
-    # What the process wrote before it died (evidence/from_report.py, evidence/from_log.py).
-    FactKind("spinning.object", "what was spinning", "str", "type of the object: STREAM, APPCTX, CONN_STREAM", _LOG),
-    FactKind("spinning.rate", "calls per second", "int", "how often it was called in a second, at last", _LOG),
-    FactKind("spinning.frontend", "frontend of the stream", "str", "frontend of the stream that was spinning", _LOG),
-    FactKind(
-        "spinning.backend",
-        "backend of the stream",
-        "str",
-        "backend of the stream that was spinning, `<NONE>` for none",
-        _LOG,
-    ),
-    FactKind("spinning.applet", "handler of the applet", "str", "function of the applet that was spinning", _LOG),
-    FactKind(
-        "spinning.analysers",
-        "analysers that wait",
-        "list",
-        "bits of the analysers of `request` and `response` of the stream that was spinning",
-        _LOG,
-    ),
-    FactKind(
-        "warnings.checks",
-        "checks that failed before",
-        "list",
-        "WARN_ON and CHECK_IF that matched before the death, as `kind CONDITION at FILE:LINE`",
-        _LOG,
-    ),
-    FactKind(
-        "warnings.blocked_traffic",
-        "warnings of blocked traffic",
-        "int",
-        "warnings about a thread that stopped processing traffic, before the death (3.1 on)",
-        _LOG,
-    ),
+    *REPORT_FACTS,
     FactKind(
         "memory.failed_allocations", "failed allocations", "int", "allocations from pools that had failed", _SYMBOLS
     ),
@@ -430,6 +387,8 @@ CATALOGUE: tuple[FactKind, ...] = (
         _CONFIG,
     ),
 )
+
+__all__ = ["CATALOGUE", "KINDS", "FactKind"]
 
 #: The catalogue by name.
 KINDS: dict[str, FactKind] = {kind.name: kind for kind in CATALOGUE}

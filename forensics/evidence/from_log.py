@@ -155,7 +155,8 @@ def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
         return Fact("stack", names, source)
     where = f"line {source.line} of {source.input}" if source.line else source.input
     addresses = f", only {len(names)} addresses" if names else ""
-    return Absence("stack", f"{where}: no call trace with a name stands there{addresses}", "the core; or gdb's backtrace of it")
+    reason = f"{where}: no call trace with a name stands there{addresses}"
+    return Absence("stack", reason, "the core; or gdb's backtrace of it")
 
 
 def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
@@ -173,8 +174,13 @@ def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
 
 
 def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
-    threads = paste.threads
-    crashed = next((one for one in threads if paste.current is not None and one.number == paste.current), threads[0])
+    threads, crashed = paste.threads, paste.crashed
+    if crashed is None:
+        source = Source(path, "signal that a debugger or collector names", line=paste.line)
+        yield _kind(paste.signal, (), source)
+        if paste.signal:
+            yield Fact("crash.signal", paste.signal, source)
+        return
     source = Source(path, "pasted backtrace", line=crashed.frames[0].line if crashed.frames else paste.line)
     functions = [plain_name(frame.function) for frame in crashed.frames]
     start = culprit_index(functions, [frame.module for frame in crashed.frames])

@@ -121,9 +121,7 @@ def _spinning(said: Mention, details: dict[str, Mention], source: Source) -> Ite
         yield Fact("spinning.analysers", tuple(waiting), source)
 
 
-def _library(
-    said: Mention, details: dict[str, Mention], log: LogEvidence, path: str, source: Source
-) -> Iterator[Fact]:
+def _library(said: Mention, details: dict[str, Mention], log: LogEvidence, path: str, source: Source) -> Iterator[Fact]:
     """What libc, Lua, OpenSSL or AddressSanitizer said last."""
     about = LibcMessage(said.value, 0, "").about if said.what == "libc abort" else said.what
     yield Fact("crash.kind", "heap_corruption" if about in ("heap", "overrun", "asan") else "unknown", source)

@@ -30,7 +30,10 @@ _BARE = re.compile(r"\s{0,16}0x([0-9a-f]{6,16})\s*$")
 
 @record
 class ForeignThread:
-    """The line with which lldb begins a thread; ``selected`` marks the current one, ``lwp`` is None where it is not told."""
+    """The line with which lldb begins a thread.
+
+    ``selected`` marks the current one; ``lwp`` is None where it is not told.
+    """
 
     number: int
     selected: bool

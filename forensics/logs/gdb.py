@@ -18,7 +18,8 @@ from forensics.record import record
 CLUES = (
     *(Clue(b"#%d " % number, b" {0,3}[0<A-Za-z_?]") for number in range(2)),
     Clue(b"LWP ", rb"\d"), Clue(b"TID ", rb"\d"), Clue(b"ignal ", b"[S1-9]"), Clue(b"signal handler called"),
-    Clue(b"SignalName: "), Clue(b"killed by SIG"), Clue(b"frame #", b"[01]: 0x"), Clue(b"acktrace:"),
+    Clue(b"SignalName: "), Clue(b"Signal: ", rb"\d"), Clue(b"killed by SIG"), Clue(b"frame #", b"[01]: 0x"),
+    Clue(b"acktrace:"),
 )  # fmt: skip
 
 _QUOTE = re.compile(r"(?:\s?>){1,8} ?(?=[\s#A-Za-z\[\-]|$)")
@@ -28,7 +29,8 @@ _EU_THREAD = re.compile(r"\s*TID (\d{1,10}):\s*$")
 _CURRENT = re.compile(r"\[Current thread is (\d{1,5}) ")
 #: gdb up to 6 printed the number only; ABRT and apport name the signal in fields of their own.
 _SIGNAL = re.compile(
-    r"(?:(?:terminated with|received) signal |killed by (?=SIG)|^\s*SignalName: )(SIG[A-Z]{2,7}|\d{1,3})\b"
+    r"(?:(?:terminated with|received) signal |killed by (?=SIG)|^\s*SignalName: |^Signal: (?=\d{1,2}\s*$))"
+    r"(SIG[A-Z]{2,7}|\d{1,3})\b"
 )
 _RECEIVED = re.compile(r"\s*Thread (\d{1,5}) .{0,128}received signal (SIG[A-Z]{2,7})\b")
 _MAX_FRAMES, _MAX_ALL_FRAMES = 1024, 100_000

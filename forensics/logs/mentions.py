@@ -15,7 +15,7 @@ CLUES = (
     Clue(b"xy version "), Clue(b"executable is "), Clue(b"Status: ", b"[lsdEou]"), Clue(b"*** "),
     Clue(b"corruption ("), Clue(b"vs. prev"), Clue(b"linked list"), Clue(b"(): "), Clue(b"glibc error"),
     Clue(b"Assertion `"), Clue(b"AddressSanitizer"), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
-    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"),
+    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ecutablePath: "),
 )  # fmt: skip
 
 #: What ends a process by itself, and says so in a line of its own.
@@ -54,6 +54,8 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("version", "haproxy version is ", r"haproxy version is (\S{1,128})"),
         ("version", "Proxy version ", r"(?:^|\s)HA-?Proxy version (\d\S{0,127})"),
         ("executable", "path to executable is ", rf"path to executable is {_VALUE}"),
+        ("executable", "ExecutablePath: ", rf"^ExecutablePath: {_VALUE}"),
+        ("version", "Package: haproxy ", r"^Package: haproxy (\d\S{0,127})"),
         ("status", "Status: ", rf"^\s*Status: ({_STATUS})"),
         ("libc abort", "", rf"^\s*({_LIBC})"),
         ("libc abort", "Assertion `", r"^(.{0,768}Assertion `.{1,512}' failed)"),
