@@ -107,20 +107,18 @@ def _witnesses(
     several = len([one for one in taken if one.kind in _EVIDENCE]) > 1
     for one in sorted(taken, key=lambda each: each.kind not in _CORES):
         try:
-            if one.kind == "apport":
-                bound.append((f"text of {one.path}", partial(_collect_text, one.path)))
-            if one.kind == "core" or (one.kind == "apport" and has_core(one.path)):
+            if _holds_core(one):
                 witness = _open_core(one.path, _places(taken, options.places))
                 gaps += witness.process.core.gaps
                 bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
-            elif one.kind in ("log", "journal"):
-                places = _places(taken, options.places) if not _has_core(taken) else Places()
-                bound.append((f"log {one.path}", partial(_collect_text, one.path, places)))
         except InputError as error:
-            if not several or one.kind not in _CORES:
+            if not several and one.kind != "apport":
                 raise
             failed.append(error)
             gaps.append(Absence(f"core {one.path}", error.message, error.hint))
+        if one.kind in ("apport", "log", "journal"):
+            places = _places(taken, options.places) if not _has_core(taken) else Places()
+            bound.append((f"log {one.path}", partial(_collect_text, one.path, places)))
     configs = [one.path for one in taken if one.kind == "config"]
     if configs:
         bound.append((f"configuration {', '.join(configs)}", partial(_collect_config, configs)))
@@ -164,7 +162,11 @@ def _refuse_foreign(process: Process) -> None:
 
 
 def _has_core(taken: list[Taken]) -> bool:
-    return any(one.kind == "core" for one in taken)
+    return any(_holds_core(one) for one in taken)
+
+
+def _holds_core(one: Taken) -> bool:
+    return one.kind == "core" or (one.kind == "apport" and has_core(one.path))
 
 
 def _collect_text(path: str, places: Places) -> Iterator[Fact | Absence]:

@@ -200,7 +200,8 @@ def text_stream(path: str) -> IO[bytes]:
     if path == "-":
         standard = _standard_input()
         compression = compression_of(standard.peek(8)[:8])
-        return decompressing(standard, compression) if compression else standard
+        # A report of apport is text; the core in it must be read at any offset.
+        return decompressing(standard, compression) if compression not in ("", "apport") else standard
     if is_apport(path):
         return open(path, "rb")
     stream, _compression = open_stream(path)

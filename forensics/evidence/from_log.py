@@ -54,6 +54,10 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     yield from _warnings(fatal, log, path)
     if not isinstance(fatal, Absence):
         yield from _command(fatal, log, path)
+        refused = next((one for one in log.mentions if one.what == "core refused"), None)
+        if refused is not None:
+            reason = f"line {refused.line} of {path}: the kernel wrote none, {refused.value}"
+            yield Absence("core of the process", reason, "`sysctl kernel.core_pattern`, and the program that it names")
 
 
 def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
@@ -163,7 +167,7 @@ def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "kernel line", line=fault.line)
     own = fault.module is not None and "haproxy" in fault.module
     yield Fact("crash.signal", fault.signal, source)
-    if fault.deliberate and (own or fault.address == 1):
+    if fault.deliberate and (own or (fault.module is None and fault.address == 1)):
         # `ud2` is how HAProxy ends itself since 2.8; an illegal instruction in a library is something else.
         what = f"kernel line: {fault.deliberate}, as HAProxy ends itself"
         yield Fact("crash.kind", "bug_on", replace(source, what=what), "derived")

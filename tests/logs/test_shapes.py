@@ -448,3 +448,15 @@ def test_one_address_is_no_backtrace(line: str) -> None:
 def test_a_signal_that_a_collector_names_is_a_death_without_a_stack() -> None:
     for text in ("haproxy killed by SIGSEGV\n", "ProblemType: Crash\nSignal: 11\n", "SignalName: SIGSEGV\n"):
         check(text, {"crash.signal": "SIGSEGV", "crash.kind": "segfault", "stack": None})
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Process 7(haproxy) has RLIMIT_CORE set to 1",
+        "coredump: 7(haproxy): |/usr/lib/systemd/systemd-coredump pipe failed",
+    ],
+)
+def test_a_core_that_the_kernel_refused_is_a_gap(line: str) -> None:
+    crash = crash_of_text(f"[ 1.2] {HAPROXY.format(at=18, error=4)}[ 1.3] {line}\n[ 1.4] Aborting core\n")
+    assert [gap.subject for gap in crash.gaps if "kernel" in gap.reason] == ["core of the process"]

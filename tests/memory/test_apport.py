@@ -149,3 +149,19 @@ def test_what_is_no_core_backtrace_stays_as_it_is(text: str, tmp_path: Path) -> 
     folder = abrt(tmp_path / "ccpp-3", reason="haproxy killed by SIGSEGV\n", core_backtrace=text)
     _taken, _witness, crash = gather([str(folder)], Options())
     assert crash.died
+
+
+def test_memory_outranks_the_text_of_a_report(core: bytes, tmp_path: Path) -> None:
+    report = apport.write_report(tmp_path / "haproxy.crash", core)
+    _taken, _witness, crash = gather([str(report)], Options())
+    versions = [fact.value for fact in crash.all("process.version")]
+    assert str(versions[0]).startswith("2.6.12")
+    assert versions[-1] == "2.8.5-1ubuntu3.2"
+
+
+def test_the_text_of_a_report_counts_though_its_core_is_junk(tmp_path: Path) -> None:
+    report = apport.write_report(tmp_path / "haproxy.crash", b"no core" * 100, stack=apport.STACK)
+    _taken, witness, crash = gather([str(report)], Options())
+    assert witness is None
+    assert [fact.value for fact in crash.all("stack")] == [("stream_free", "process_stream")]
+    assert any(gap.subject.startswith("core ") for gap in crash.gaps)
