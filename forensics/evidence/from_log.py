@@ -249,6 +249,8 @@ def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
 def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "exit status", line=fatal.line)
     signal = fatal.signal or ""
+    if signal and isinstance(fatal, SystemdExit):
+        yield Fact("crash.signal", signal, source)
     if signal in ("SIGKILL", "SIGTERM"):
         yield Fact("crash.kind", "signal_from_outside", source, "derived")
     elif not signal:

@@ -11,7 +11,7 @@ from forensics.record import record, replace
 
 CLUES = (
     Clue(b"segfault at "), Clue(b"general protection"), Clue(b"] trap ", b"[a-z]"), Clue(b"Code: ", b"[0-9a-f<(]"),
-    Clue(b"]: unhandled ", b"[elsau]"),
+    Clue(b"]: unhandled ", b"[a-z]"),
 )  # fmt: skip
 
 _FAULT = re.compile(
@@ -33,7 +33,7 @@ _WORDS = re.compile(r"(?:^|\s)Code: ((?:\(?[0-9a-f]{8}\)? ?){1,32})\s*$")
 #: arch/arm64/mm/fault.c and kernel/traps.c: the number and address up to 4.16, the class of the exception after.
 _ARM = re.compile(
     r"(?:^|\s)(?P<comm>\S{1,64})\[(?P<pid>\d{1,10})\]: unhandled (?:exception: )?"
-    r"(?:[A-Z][\w ()/]{0,63}, ESR 0x(?P<esr>[0-9a-f]{1,16}), )?(?P<what>[a-z][a-z0-9 -]{0,63}?)"
+    r"(?:[A-Z][\w ()/]{0,63}, ESR 0x(?P<esr>[0-9a-f]{1,16}), )?(?P<what>[A-Za-z][^,\[]{0,63}?)"
     r"(?: \(\d{1,3}\) at 0x(?P<address>[0-9a-f]{1,16}), esr 0x(?P<old_esr>[0-9a-f]{1,16}))?(?=,? in \S|\s*$)"
 )
 _WORD = re.compile(r"\(?[0-9a-f]{8}\)?")
@@ -42,7 +42,8 @@ _REGISTER = re.compile(r"\b(pc|sp) : \[?<?([0-9a-f]{8,16})\b")
 _SIGNALS = {
     "invalid opcode": "SIGILL", "undefined instruction": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP",
     "debug": "SIGTRAP", "stack segment": "SIGBUS", "alignment check": "SIGBUS", "fp exception": "SIGFPE",
-    "x87": "SIGFPE", "SIMD": "SIGFPE", "alignment fault": "SIGBUS", "synchronous external abort": "SIGBUS",
+    "x87": "SIGFPE", "SIMD": "SIGFPE", "alignment fault": "SIGBUS",
+    "alignment exception": "SIGBUS", "synchronous external abort": "SIGBUS",
 }  # fmt: skip
 #: The class of an arm64 syndrome is in its bits 26 to 31; the error codes of x86 are small.
 _SYNDROME = 1 << 26
