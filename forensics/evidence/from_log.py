@@ -62,21 +62,28 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
 
 def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
     """The command that is named in the death: one that is named before it made a warning only."""
-    named = (one for one in log.mentions if one.what == "deliberate" and one.line >= fatal.line)
-    if (mention := next(named, None)) is not None:
+    warned = isinstance(fatal, BugReport) and fatal.kind in ("warn_on", "check_if")
+    for mention in log.mentions:
+        if mention.what != "deliberate" or mention.line < fatal.line:
+            continue
         words = mention.value.removeprefix("debug dev ")
+        if words in ("warn", "check") and not warned:
+            continue
         yield Fact("debug.command", words, Source(path, "command named in the log", line=mention.line))
+        return
 
 
 def _warnings(fatal: Fatal | Absence, log: LogEvidence, path: str) -> Iterator[Fact]:
     """What the process complained about before, and survived."""
     end = None if isinstance(fatal, Absence) else fatal.line
-    checks = [one for one in log.bug_reports if not one.fatal and (end is None or one.line < end)]
+    checks = [one for one in log.bug_reports if not one.fatal and (end is None or one.line <= end)]
     if checks:
         told = dict.fromkeys(f"{one.kind} {one.condition} at {one.file}:{one.line_number}" for one in checks)
         source = Source(path, "warnings of checks that failed", line=checks[-1].line)
         yield Fact("warnings.checks", tuple(told)[-_MOST_WARNINGS:], source)
-    blocked = [one for one in log.mentions if one.what == "blocked traffic warning" and (end is None or one.line < end)]
+    blocked = [
+        one for one in log.mentions if one.what == "blocked traffic warning" and (end is None or one.line <= end)
+    ]
     if blocked:
         source = Source(path, f"the last of them: {blocked[-1].value}", line=blocked[-1].line)
         yield Fact("warnings.blocked_traffic", len(blocked), source)

@@ -27,6 +27,8 @@ _POOL_CHECKS = {
 _OVERWRITTEN = "it was written to after it had been freed"
 _SPINNING = re.compile(r"(\w+) \[([^\]]*)\] is spinning at (\d+) ")
 _SANITIZER = re.compile(r"__interceptor_|___interceptor_|_?_?_?asan_|__sanitizer|_?__hwasan|operator$")
+#: The stacks below that of the access, in the order in which AddressSanitizer prints them.
+_ASAN_STACKS = (("asan freed", "freed"), ("asan allocated", "allocated"))
 _LIBC = re.compile(r"(?:^|/)libc(?:-[\d.]+)?\.so")
 #: Lines between a message and the stack below it.
 _NEAR = 12
@@ -142,7 +144,7 @@ def _library(said: Mention, details: dict[str, Mention], log: LogEvidence, path:
 def _stacks_below(said: Mention, log: LogEvidence) -> Sequence[PastedThread]:
     """The stacks that are printed below a message."""
     for paste in log.backtraces:
-        threads = [one for one in paste.threads if one.frames and one.frames[0].line > said.line]
+        threads = [one for one in paste.threads if one.frames and one.frames[0].line >= said.line]
         if threads and threads[0].frames[0].line - said.line <= _NEAR:
             return threads
     return ()
@@ -174,11 +176,9 @@ def _asan_words(said: Mention, details: dict[str, Mention], stacks: Sequence[Pas
     parts = [said.value]
     if "asan access" in details:
         parts.append(details["asan access"].value + _by(stacks[0] if stacks else None))
-    for what, words in (("asan freed", "freed"), ("asan allocated", "allocated")):
-        if what in details:
-            below = next((one for one in stacks if one.frames[0].line > details[what].line), None)
-            by = _by(below)
-            parts += [words + by] if by else []
+    told = [(what, words) for what, words in _ASAN_STACKS if what in details]
+    for (_what, words), stack in zip(told, stacks[1:], strict=False):
+        parts += [words + by] if (by := _by(stack)) else []
     return ", ".join(parts)
 
 
