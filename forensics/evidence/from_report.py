@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import Fact
-from forensics.haproxy.libc_message import LibcMessage
 from forensics.logs import BugReport, LogEvidence, Mention, PastedFrame, PastedThread, parse_symbol
 from forensics.logs.report_lines import REPORT_LINES
 from forensics.names import UNNAMED, plain_name
@@ -125,7 +124,7 @@ def _spinning(said: Mention, details: dict[str, Mention], source: Source) -> Ite
 
 def _library(said: Mention, details: dict[str, Mention], log: LogEvidence, path: str, source: Source) -> Iterator[Fact]:
     """What libc, Lua, OpenSSL or AddressSanitizer said last."""
-    about = LibcMessage(said.value, 0, "").about if said.what == "libc abort" else said.what
+    about = _about(said.value) if said.what == "libc abort" else said.what
     yield Fact("crash.kind", "heap_corruption" if about in ("heap", "overrun", "asan") else "unknown", source)
     if said.what in _ABORTS:
         yield Fact("crash.signal", "SIGABRT", Source(path, "abort() follows these words", line=said.line), "derived")
@@ -139,6 +138,13 @@ def _library(said: Mention, details: dict[str, Mention], log: LogEvidence, path:
     yield Fact("crash.message", said.value, source)
     if stacks:
         yield from _stack(stacks[0], path)
+
+
+def _about(text: str) -> str:
+    """What libc's words are about, as for those that a core keeps."""
+    from forensics.haproxy.libc_message import LibcMessage
+
+    return LibcMessage(text, 0, "").about
 
 
 def _stacks_below(said: Mention, log: LogEvidence) -> Sequence[PastedThread]:

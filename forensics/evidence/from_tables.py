@@ -117,3 +117,4 @@ def _lock(scene: Scene, known: Sequence[StickTable]) -> Iterator[Fact | Absence]
     yield Fact("lock.state", lock.word.state, where, table.trust)
     peers = scene.at(f"peers.p of table {table.id}: {table.peers or 'NULL'}", table.address)
     yield Fact("lock.table_peers", bool(table.peers), peers, table.trust)
+
