@@ -60,7 +60,7 @@ def _build_id(witness: CoreWitness | None) -> str:
 
 def _input(one: Taken, witness: CoreWitness | None) -> document.Input:
     truncated = None
-    if one.kind == "core" and witness is not None:
+    if one.kind in ("core", "apport") and witness is not None:
         cut = witness.process.core.truncation
         if cut is not None:
             truncated = document.Truncation(cut.missing_bytes, cut.lost, _CUT)
