@@ -84,7 +84,7 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | N
 def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, Report]]:
     """Every incident that one input tells of, with its number; 0 for the only one. Raises as ``triage`` does."""
     taken, gaps = _take_all([path])
-    if any(one.kind == "core" for one in taken):
+    if parts_of_abrt(path) or any(one.kind in _CORES for one in taken):
         yield 0, triage([path], options)
         return
     log = _read([one.path for one in taken], None)
@@ -276,7 +276,7 @@ def _read(files: Sequence[str], watch: Watch | None) -> LogFiles:
 
 def _places_of_logs(taken: list[Taken], places: Places) -> Places:
     """Where the executable of a log is: a core knows its own better."""
-    return Places() if any(one.kind == "core" for one in taken) else _places(taken, places)
+    return Places() if _has_core(taken) else _places(taken, places)
 
 
 def _told(log: LogFiles, incident: Incident | None, places: Places) -> Iterator[Fact | Absence]:
