@@ -20,6 +20,7 @@ from forensics.haproxy.post_mortem_layout import (
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.memory.process import Segment
 from forensics.record import record
+from forensics.symbols.layout import OF_THIS_BUILD
 
 #: It begins at such a multiple, in bytes.
 _ALIGNED = 256
@@ -146,20 +147,23 @@ def _read(space: TypedMemory, address: int) -> bytes | Absence:
 
 
 def _shape(space: TypedMemory, address: int, data: bytes) -> Shape:
+    """The build's own layout, else the shape that the content proves, else the layout that is kept for the release."""
     found = space.at("post_mortem", address)
     known = shape_of(found) if isinstance(found, Struct) else None
-    # A layout that is kept for a release may know only some members.
-    if known is not None and {"utsname", "pid", "components"} <= known.offsets.keys():
+    # A layout may know only some members.
+    if known is None or not {"utsname", "pid", "components"} <= known.offsets.keys():
+        return _shape_by_content(space, data)
+    if isinstance(found, Struct) and found.layout.trust == OF_THIS_BUILD:
         return known
-    return _shape_by_content(space, data)
+    return _shape_by_content(space, data, known)
 
 
-def _shape_by_content(space: TypedMemory, data: bytes) -> Shape:
+def _shape_by_content(space: TypedMemory, data: bytes, otherwise: Shape | None = None) -> Shape:
     magic = data.startswith(MAGIC)
     readers = [_Reader(space, data, shape) for shape in iter_shapes(magic)]
     proven = [reader for reader in readers if reader.names_haproxy()]
     both = [reader for reader in proven if reader.arguments()]
-    return next((reader.shape for reader in (*both, *proven)), head(magic))
+    return next((reader.shape for reader in (*both, *proven)), otherwise or head(magic))
 
 
 class _Reader:
