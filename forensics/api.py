@@ -16,9 +16,19 @@ from forensics.evidence.collectors import COLLECTORS
 from forensics.evidence.core_witness import CoreWitness, examine
 from forensics.evidence.fact import Crash, Fact
 from forensics.haproxy.identity import is_haproxy, program_of
-from forensics.intake import Taken, check, configurations_in, files_of_log, log_file, take, text_stream
+from forensics.intake import (
+    Taken,
+    check,
+    configurations_in,
+    files_of_log,
+    log_file,
+    parts_of_abrt,
+    take,
+    text_stream,
+)
 from forensics.matching.knowledge import load_knowledge
 from forensics.matching.match import match
+from forensics.memory.apport import has_core
 from forensics.memory.open import open_bytes
 from forensics.record import record, replace
 from forensics.report.document import Report
@@ -51,6 +61,11 @@ class Options:
 
 _DEFAULTS = Options()
 
+#: Kinds of inputs that may hold a core, and those that tell of a crash.
+_CORES = ("core", "apport")
+_TEXTS = ("apport", "log", "journal")
+_EVIDENCE = ("core", *_TEXTS)
+
 
 #: Told of a path and how many of its bytes were read, each time.
 Watch = Callable[[str, int], None]
@@ -69,7 +84,7 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | N
 def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, Report]]:
     """Every incident that one input tells of, with its number; 0 for the only one. Raises as ``triage`` does."""
     taken, gaps = _take_all([path])
-    if any(one.kind == "core" for one in taken):
+    if parts_of_abrt(path) or any(one.kind in _CORES for one in taken):
         yield 0, triage([path], options)
         return
     log = _read([one.path for one in taken], None)
@@ -119,12 +134,12 @@ def gather(
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
     taken: list[Taken] = []
     failed: list[InputError] = []
-    for path in dict.fromkeys(one for given in inputs for each in _unfolded(given) for one in configurations_in(each)):
+    for path in dict.fromkeys(one for given in inputs for each in _unfolded(given) for one in _parts(each)):
         try:
             taken.append(take(path))
         except InputError as error:
             failed.append(error)
-    evidence = [one for one in taken if one.kind in ("core", "log", "journal")]
+    evidence = [one for one in taken if one.kind in _EVIDENCE]
     if failed and not evidence:
         raise failed[0]
     if not evidence:
@@ -142,6 +157,11 @@ def _unfolded(path: str) -> list[str]:
     return (files_of_log(path) if os.path.isdir(path) else []) or [path]
 
 
+def _parts(path: str) -> Sequence[str]:
+    """The files of a directory of ABRT or of one with configurations; any other input is itself."""
+    return parts_of_abrt(path) or configurations_in(path)
+
+
 def _pids_of(witness: CoreWitness) -> tuple[int, ...]:
     core = witness.process.core
     lwps = tuple(thread.lwp for thread in core.threads)
@@ -154,21 +174,21 @@ def _witnesses(
     """The collectors, each bound to its witness: the core first, since memory outranks text."""
     witness: CoreWitness | None = None
     bound: list[Bound] = []
-    several = len([one for one in taken if one.kind in ("core", "log", "journal")]) > 1
-    for one in sorted(taken, key=lambda each: each.kind != "core"):
+    several = len([one for one in taken if one.kind in _EVIDENCE]) > 1
+    for one in sorted(taken, key=lambda each: each.kind not in _CORES):
         try:
-            if one.kind == "core":
+            if _holds_core(one):
                 witness = _open_core(one.path, _places(taken, options.places))
                 texts.asked.core_pids = _pids_of(witness)
                 gaps += witness.process.core.gaps
                 bound += [(collector.__name__, partial(collector, witness)) for collector in COLLECTORS]
-            elif one.kind in ("log", "journal"):
-                bound += texts.bound(one.path)
         except InputError as error:
-            if not several or one.kind != "core":
+            if not several and one.kind != "apport":
                 raise
             failed.append(error)
             gaps.append(Absence(f"core {one.path}", error.message, error.hint))
+        if one.kind in _TEXTS:
+            bound += texts.bound(one.path)
     configs = [one.path for one in taken if one.kind == "config"]
     if configs:
         bound.append((f"configuration {', '.join(configs)}", partial(_collect_config, configs)))
@@ -218,7 +238,7 @@ class _Texts:
         self.asked = asked
         self._places = _places_of_logs(taken, places)
         self._watch = watch
-        self._paths = [one.path for one in taken if one.kind in ("log", "journal")]
+        self._paths = [one.path for one in taken if one.kind in _TEXTS]
 
     def bound(self, path: str) -> Iterator[Bound]:
         """The collector of the log that ``path`` belongs to, at the first of its files."""
@@ -240,6 +260,14 @@ class _Texts:
             yield from other_incidents(log.evidence, incident, log.name)
 
 
+def _has_core(taken: list[Taken]) -> bool:
+    return any(_holds_core(one) for one in taken)
+
+
+def _holds_core(one: Taken) -> bool:
+    return one.kind == "core" or (one.kind == "apport" and has_core(one.path))
+
+
 def _read(files: Sequence[str], watch: Watch | None) -> LogFiles:
     from forensics.evidence.log_files import read_log
 
@@ -248,7 +276,7 @@ def _read(files: Sequence[str], watch: Watch | None) -> LogFiles:
 
 def _places_of_logs(taken: list[Taken], places: Places) -> Places:
     """Where the executable of a log is: a core knows its own better."""
-    return Places() if any(one.kind == "core" for one in taken) else _places(taken, places)
+    return Places() if _has_core(taken) else _places(taken, places)
 
 
 def _told(log: LogFiles, incident: Incident | None, places: Places) -> Iterator[Fact | Absence]:

@@ -60,7 +60,7 @@ def _build_id(witness: CoreWitness | None) -> str:
 
 def _input(one: Taken, witness: CoreWitness | None) -> document.Input:
     truncated = None
-    if one.kind == "core" and witness is not None:
+    if one.kind in ("core", "apport") and witness is not None:
         cut = witness.process.core.truncation
         if cut is not None:
             truncated = document.Truncation(cut.missing_bytes, cut.lost, _CUT)
@@ -136,7 +136,7 @@ def _dated_assertion(crash: Crash, function: str) -> document.DatedAssertion | N
 
 
 def _culprit(witness: CoreWitness | None) -> Frame | None:
-    from forensics.haproxy.death import culprit_frames
+    from forensics.haproxy.death.cause import culprit_frames
 
     if witness is None or not witness.crashed.crashed:
         return None

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: First bytes of a symbol pack (``symbols/pack.py``).
 _PACK = b"HAPSYM"
 
+#: The stack that ABRT keeps in JSON.
+_CORE_BACKTRACE = "core_backtrace"
+
 #: Read to recognise a kind: enough for the first lines of a log that begins with a long banner.
 _HEAD = 1 << 16
 
@@ -31,7 +34,9 @@ _CORE_HINT = "a core begins with the bytes 7f 45 4c 46; give the log, the core o
 
 @record
 class Taken:
-    """One input: ``path`` as given, ``kind`` core, log, journal, config, executable or symbols.
+    """One input: ``path`` as given, ``kind`` core, apport, log, journal, config, executable or symbols.
+
+    ``apport`` is a crash report of apport, whose text is a log and which may hold a core.
 
     ``size`` in bytes, None for standard input; ``sha256`` in hexadecimal, "" when
     the input is too large to be worth it.
@@ -48,6 +53,8 @@ def take(path: str) -> Taken:
     if path == "-":
         return _take_standard_input()
     size = _size_of(path)
+    if is_apport(path):
+        return _take_apport(path, size)
     head = _head_of(path)
     return Taken(path, _kind_of(path, head), size, _sha256(path, size))
 
@@ -62,6 +69,45 @@ def configurations_in(path: str) -> tuple[str, ...]:
         return (path,)
     names = sorted(name for name in os.listdir(path) if name.endswith(".cfg") and not name.startswith("."))
     return tuple(os.path.join(path, name) for name in names) or (path,)
+
+
+def is_apport(path: str) -> bool:
+    """Tell whether an input is a crash report of apport. Raises InputError for one that cannot be read."""
+    from forensics.memory import apport
+
+    try:
+        return apport.is_apport(path)
+    except OSError as error:
+        raise UnreadableInput(
+            f"cannot open `{path}`: {error.strerror}", "check the path and the permissions"
+        ) from error
+
+
+def _take_apport(path: str, size: int) -> Taken:
+    from forensics.memory.apport import field_of
+
+    program = field_of(path, "ExecutablePath")
+    if program and "haproxy" not in program and "hapee" not in program:
+        raise UnknownInput(f"`{path}` is a crash report of `{program}`, not of HAProxy", _CORE_HINT)
+    return Taken(path, "apport", size, _sha256(path, size))
+
+
+def parts_of_abrt(path: str) -> tuple[str, ...]:
+    """The files of a directory of ABRT that tell of the crash, the core first; none for any other directory.
+
+    ABRT keeps one file an element (`/var/spool/abrt/ccpp-*`); those without which there is no problem directory
+    are `time` and `type` (libreport's dump_dir).
+    """
+    try:
+        names = set(os.listdir(path)) if os.path.isdir(path) else set()
+    except OSError:
+        return ()
+    if not ({"type", "reason"} <= names or {"analyzer", "reason"} <= names):
+        return ()
+    cores = sorted(name for name in names if name == "coredump" or name.startswith("coredump."))[:1]
+    texts = [name for name in ("backtrace", _CORE_BACKTRACE, "reason") if name in names]
+    found = (os.path.join(path, name) for name in (*cores, *texts))
+    return tuple(each for each in found if os.path.isfile(each) and os.path.getsize(each))
 
 
 def _take_standard_input() -> Taken:
@@ -133,7 +179,8 @@ def _kind_of(path: str, head: bytes) -> str:
         raise UnknownInput(f"`{path}` is {what}", _CORE_HINT)
     if looks_like_config(head):
         return "config"
-    if os.path.basename(path).startswith("core") and not looks_like_evidence(head):
+    name = os.path.basename(path)
+    if name.startswith("core") and name != _CORE_BACKTRACE and not looks_like_evidence(head):
         raise UnknownInput(f"`{path}` is text, not a core, and holds nothing about HAProxy", _CORE_HINT)
     return "journal" if head.lstrip().startswith(b'{"') and b'"__REALTIME_TIMESTAMP"' in head else "log"
 
@@ -157,9 +204,21 @@ def text_stream(path: str, watch: Callable[[int], None] | None = None) -> IO[byt
     if path == "-":
         standard = _standard_input()
         compression = compression_of(standard.peek(8)[:8])
-        return decompressing(standard, compression) if compression else standard
+        # A report of apport is text; the core in it must be read at any offset.
+        return decompressing(standard, compression) if compression not in ("", "apport") else standard
+    if is_apport(path):
+        return open(path, "rb")
     stream, _compression = open_stream(path, watch)
-    return stream
+    return _from_core_backtrace(stream) if os.path.basename(path) == _CORE_BACKTRACE else stream
+
+
+def _from_core_backtrace(stream: IO[bytes]) -> IO[bytes]:
+    """ABRT's stack in JSON as a debugger would print it; any other text as it is."""
+    from forensics.logs.core_backtrace import MAX_SIZE, text_of
+
+    with stream:
+        data = stream.read(MAX_SIZE)
+    return io.BytesIO(text_of(data))
 
 
 def log_file(path: str, watch: Callable[[int], None] | None = None) -> LogFile:
@@ -189,7 +248,7 @@ def files_of_log(directory: str) -> list[str]:
 def check(taken: list[Taken]) -> None:
     """One incident has one core and one executable at the most. Raises UsageError."""
     for kind in ("core", "executable"):
-        several = [one.path for one in taken if one.kind == kind]
+        several = [one.path for one in taken if one.kind == kind or (kind == "core" and one.kind == "apport")]
         if len(several) > 1:
             raise UsageError(
                 f"{len(several)} inputs are of the kind {kind}: {', '.join(several)}",

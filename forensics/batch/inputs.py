@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from forensics.batch.result import ScanResult
 from forensics.errors import EmptyInput, InputError, UnknownInput, UsageError
-from forensics.intake import take
+from forensics.intake import parts_of_abrt, take
 from forensics.logs import looks_like_evidence
 from forensics.memory.streams import damage_errors, open_stream
 
@@ -92,10 +92,13 @@ def _named(path: str) -> list[str]:
 
 
 def _below(directory: str, once: _Once) -> Iterator[str | ScanResult]:
-    """The evidence in a directory. Only the names of directories on the way down are held."""
+    """The evidence in a directory, one of ABRT as a whole. Only the names of directories on the way down are held."""
     waiting = [directory]
     while waiting:
         place = waiting.pop()
+        if parts_of_abrt(place):
+            yield place
+            continue
         try:
             names = sorted(os.listdir(place))
         except OSError as error:
@@ -151,7 +154,7 @@ def _judged(path: str, judge: Callable[[str], str]) -> str:
 
 def _content_against(path: str) -> str:
     kind = take(path).kind
-    return _BESIDE[kind] if kind in _BESIDE else "" if kind == "core" else _text_against(path)
+    return _BESIDE[kind] if kind in _BESIDE else "" if kind in ("core", "apport") else _text_against(path)
 
 
 def _text_against(path: str) -> str:

@@ -7,19 +7,8 @@ no input had it.
 
 from __future__ import annotations
 
-from forensics.record import record
-
-
-@record
-class FactKind:
-    """One line of the catalogue. ``type`` is str, int, bool, list or stack; ``label`` what a reader calls it."""
-
-    name: str
-    label: str
-    type: str
-    meaning: str
-    supply: str
-
+from forensics.evidence.fact_kind import FactKind
+from forensics.evidence.report_facts import REPORT_FACTS
 
 _CORE = "the core file"
 _SYMBOLS = "the core with debug symbols of its build-id"
@@ -195,13 +184,6 @@ CATALOGUE: tuple[FactKind, ...] = (
         _SYMBOLS,
     ),
     FactKind(
-        "lock.state",
-        "state of that lock",
-        "str",
-        "what the word of that lock said at death: `read`, `seek` (also a spin lock) or `write`",
-        _SYMBOLS,
-    ),
-    FactKind(
         "lock.table_peers",
         "peers are attached to that table",
         "bool",
@@ -266,10 +248,10 @@ CATALOGUE: tuple[FactKind, ...] = (
         f"{_CORE}, and the executable",
     ),
     FactKind(
-        "lock.word_state",
+        "lock.state",
         "what the lock's word says",
         "str",
-        "that word, decoded: `free`, `read`, `seek` (also a spin lock) or `write`",
+        "the word of the lock that is waited for, decoded: `free`, `read`, `seek` (also a spin lock) or `write`",
         f"{_CORE}, and the executable",
     ),
     FactKind(
@@ -307,7 +289,11 @@ CATALOGUE: tuple[FactKind, ...] = (
     ),
     # How it died, as memory keeps it
     FactKind(
-        "crash.message", "last words", "str", "what libc, or HAProxy itself, said last, as memory keeps it", _CORE
+        "crash.message",
+        "last words",
+        "str",
+        "what libc, a library or HAProxy itself said last, as memory keeps it or the log has it",
+        f"{_CORE}, or {_LOG}",
     ),
     FactKind("signal.sender", "sender of the signal", "int", "process id of who sent the fatal signal (si_pid)", _CORE),
     FactKind("signal.user", "user of the sender", "int", "user id of who sent the fatal signal (si_uid)", _CORE),
@@ -338,12 +324,21 @@ CATALOGUE: tuple[FactKind, ...] = (
         _CORE,
     ),
     FactKind("stack.recursion", "functions that repeat", "list", "functions that call each other over and over", _CORE),
-    FactKind("pool.name", "damaged pool", "str", "the pool that was damaged; HAProxy merges pools of one size", _CORE),
     FactKind(
-        "pool.first_free", "freed before in", "str", "function that freed the object before", f"{_CORE}, or {_SYMBOLS}"
+        "pool.name",
+        "damaged pool",
+        "str",
+        "the pool that was damaged; HAProxy merges pools of one size",
+        f"{_CORE}, or {_LOG}",
     ),
-    FactKind("pool.second_free", "freed now in", "str", "function that freed the object when it died", _CORE),
-    FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", _CORE),
+    FactKind(
+        "pool.first_free", "freed before in", "str", "function that freed the object before", f"{_SYMBOLS}, or {_LOG}"
+    ),
+    FactKind(
+        "pool.second_free", "freed now in", "str", "function that freed the object when it died", f"{_CORE}, or {_LOG}"
+    ),
+    FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", f"{_CORE}, or {_LOG}"),
+    *REPORT_FACTS,
     FactKind(
         "memory.failed_allocations", "failed allocations", "int", "allocations from pools that had failed", _SYMBOLS
     ),
@@ -385,6 +380,8 @@ CATALOGUE: tuple[FactKind, ...] = (
         _CONFIG,
     ),
 )
+
+__all__ = ["CATALOGUE", "KINDS", "FactKind"]
 
 #: The catalogue by name.
 KINDS: dict[str, FactKind] = {kind.name: kind for kind in CATALOGUE}

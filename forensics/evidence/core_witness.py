@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
 from forensics.haproxy.counters import Counters, read_counters
-from forensics.haproxy.death import Death, decide
+from forensics.haproxy.death.cause import Death, decide
 from forensics.haproxy.release import Release, find_release
 from forensics.haproxy.state import State
 from forensics.record import field, record

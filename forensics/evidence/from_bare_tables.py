@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.evidence.from_state_threads import tells_lock_state
 from forensics.evidence.table_scene import Scene
 from forensics.haproxy.bare_tables import UNSHARDED, BareTable, awaited, bare_tables, bare_task, requeue_lock
-from forensics.haproxy.table_locks import requeue_window, waiting_frames
+from forensics.haproxy.locks.table_locks import requeue_window, waiting_frames
 from forensics.symbols.layout import OF_THIS_RELEASE
 
 
@@ -61,11 +62,12 @@ def bare_lock_facts(scene: Scene) -> Iterator[Fact | Absence]:
     what = f"{lock.offset:#x} bytes into table {lock.table.id}, from {lock.how}: {lock.word.words}"
     where = scene.at(what, lock.address)
     yield Fact("lock.table", lock.table.id, where, OF_THIS_RELEASE)
-    yield Fact("lock.state", lock.word.state, where, OF_THIS_RELEASE)
     if lock.offset > UNSHARDED:
         beyond = f"the lock lies {lock.offset:#x} bytes into the table, beyond the end of one without shards"
         yield Fact("stktable.sharded", True, scene.at(beyond, lock.address), "derived")
     yield from _peers(scene, lock.table)
+    if not tells_lock_state(scene.witness):
+        yield Fact("lock.state", lock.word.state, where, OF_THIS_RELEASE)
 
 
 def _peers(scene: Scene, table: BareTable) -> Iterator[Fact]:

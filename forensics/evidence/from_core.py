@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.evidence.core_witness import NOBODY, CoreWitness
 from forensics.evidence.fact import Fact
-from forensics.haproxy.death import culprit_frames
+from forensics.haproxy.death.cause import culprit_frames
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release
 from forensics.names import UNNAMED, plain_name

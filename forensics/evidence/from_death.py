@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
-from forensics.haproxy.death_record import PoolDamage, Stall
-from forensics.haproxy.deliberate import issued_commands
-from forensics.haproxy.fault import failed_allocations
-from forensics.haproxy.recursion import Recursion, find_recursion
+from forensics.haproxy.death.deliberate import issued_commands
+from forensics.haproxy.death.fault import failed_allocations
+from forensics.haproxy.death.record import PoolDamage, Stall
+from forensics.haproxy.death.recursion import Recursion, find_recursion
 from forensics.haproxy.structs import TypedMemory
 from forensics.source import Source
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.logs import (
     BugReport,
     CoredumpReport,
@@ -30,20 +31,14 @@ from forensics.names import UNNAMED, plain_name
 from forensics.record import replace
 from forensics.source import Source
 
-#: Crash kinds of the lines that libc, pools and the loop guard print.
-_MENTIONED = {"libc abort": "heap_corruption", "pool": "pool_corruption", "spinning": "spinning"}
-
 #: Size of struct stktable on x86-64 in 2.9, the largest of all releases before sharding (2.8: 664 bytes; measured by
 #: compiling include/haproxy/stick_table-t.h). With the patch for 2.9.6 and 32 shards, updt_lock was at 0x7c0 (GH-2508).
 _UNSHARDED = 768
 _LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
 _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
 
-#: Lines of a pool report or of a stream's dump, which stand between the announcement and the call trace.
-_REPORT_LINES = 80
-
-#: First bytes of the code by which HAProxy kills itself, as the kernel shows them in `Code:`.
-_SUICIDE = (b"\x0f\x0b", b"\xc6\x04\x25\x01\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00")
+#: Checks that failed before the death and are told, the latest.
+_MOST_WARNINGS = 32
 
 
 def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
@@ -56,11 +51,42 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         yield from _death(fatal, log, path)
     yield from _signal(log, path)
     yield from _panics(log, path)
+    yield from _warnings(fatal, log, path)
+    if not isinstance(fatal, Absence):
+        yield from _command(fatal, log, path)
+        refused = next((one for one in log.mentions if one.what == "core refused"), None)
+        if refused is not None:
+            reason = f"line {refused.line} of {path}: the kernel wrote none, {refused.value}"
+            yield Absence("core of the process", reason, "`sysctl kernel.core_pattern`, and the program that it names")
+
+
+def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
+    """The command that is named in the death: one that is named before it made a warning only."""
+    warned = isinstance(fatal, BugReport) and fatal.kind in ("warn_on", "check_if")
     for mention in log.mentions:
-        if mention.what == "deliberate":
-            words = mention.value.removeprefix("debug dev ")
-            yield Fact("debug.command", words, Source(path, "command named in the log", line=mention.line))
-            return
+        if mention.what != "deliberate" or mention.line < fatal.line:
+            continue
+        words = mention.value.removeprefix("debug dev ")
+        if words in ("warn", "check") and not warned:
+            continue
+        yield Fact("debug.command", words, Source(path, "command named in the log", line=mention.line))
+        return
+
+
+def _warnings(fatal: Fatal | Absence, log: LogEvidence, path: str) -> Iterator[Fact]:
+    """What the process complained about before, and survived."""
+    end = None if isinstance(fatal, Absence) else fatal.line
+    checks = [one for one in log.bug_reports if not one.fatal and (end is None or one.line <= end)]
+    if checks:
+        told = dict.fromkeys(f"{one.kind} {one.condition} at {one.file}:{one.line_number}" for one in checks)
+        source = Source(path, "warnings of checks that failed", line=checks[-1].line)
+        yield Fact("warnings.checks", tuple(told)[-_MOST_WARNINGS:], source)
+    blocked = [
+        one for one in log.mentions if one.what == "blocked traffic warning" and (end is None or one.line <= end)
+    ]
+    if blocked:
+        source = Source(path, f"the last of them: {blocked[-1].value}", line=blocked[-1].line)
+        yield Fact("warnings.blocked_traffic", len(blocked), source)
 
 
 def _versions(log: LogEvidence, path: str) -> Iterator[Fact]:
@@ -88,41 +114,18 @@ def _death(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact | Absence
         case OutOfMemory():
             yield Fact("crash.kind", "oom", Source(path, "the kernel's out-of-memory killer", line=fatal.line))
         case Mention():
-            if fatal.what in _MENTIONED:
-                what = f"{fatal.what}: {fatal.value}"
-                yield Fact("crash.kind", _MENTIONED[fatal.what], Source(path, what, line=fatal.line))
-            yield Fact("crash.explanation", _said(fatal, log), Source(path, fatal.what, line=fatal.line))
+            yield from collect_report(fatal, log, path)
         case WorkerExit() | SystemdExit():
             yield from _exit(fatal, path)
 
 
-def _said(mention: Mention, log: LogEvidence) -> str:
-    """What the line says; of a pool, who freed the object before and who frees it now."""
-    told = {one.what: one.value for one in log.mentions if one.line >= mention.line}
-    first, second = told.get("pool free", ""), told.get("pool caller", "")
-    if mention.what != "pool" or not second:
-        return mention.value
-    before = f"freed by {first.split('+')[0]} before, " if first else ""
-    return f"{mention.value.rstrip('.')}: {before}now by {second.split('+')[0]}"
-
-
-def _announced(bug: BugReport, log: LogEvidence) -> Mention | None:
-    """What HAProxy said right before an ABORT_NOW() that says nothing itself: damaged pools, endless loops."""
-    if bug.kind != "abort_now" or bug.file:
-        return None
-    said = [one for one in log.mentions if one.what in _MENTIONED and 0 <= bug.line - one.line < _REPORT_LINES]
-    return said[-1] if said else None
-
-
 def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "assertion line", line=bug.line)
-    cause = _announced(bug, log)
+    cause = announced(bug, log)
     if cause is not None:
-        said = Source(path, f"{cause.what}: {cause.value}", line=cause.line)
-        yield Fact("crash.kind", _MENTIONED[cause.what], said)
-        yield Fact("crash.explanation", _said(cause, log), said)
+        yield from collect_report(cause, log, path)
     else:
-        yield Fact("crash.kind", "abort_now" if bug.kind == "abort_now" else "bug_on", source)
+        yield from _kind_of_bug(bug, source)
     if bug.condition:
         yield Fact("crash.condition", bug.condition, source)
     if bug.file and bug.line_number:
@@ -152,31 +155,43 @@ def _entries(frame: TraceFrame) -> Iterator[str]:
     yield frame.function
 
 
+def _kind_of_bug(bug: BugReport, source: Source) -> Iterator[Fact]:
+    silent = list(silent_pool_check(bug, source))
+    kind = Fact("crash.kind", "abort_now" if bug.kind == "abort_now" else "bug_on", source)
+    yield from silent or [kind]
+
+
 def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
     if any(name != UNNAMED for name in names):
         return Fact("stack", names, source)
     where = f"line {source.line} of {source.input}" if source.line else source.input
-    return Absence("stack", f"{where}: no call trace with a name stands there", "the core; or gdb's backtrace of it")
+    addresses = f", only {len(names)} addresses" if names else ""
+    reason = f"{where}: no call trace with a name stands there{addresses}"
+    return Absence("stack", reason, "the core; or gdb's backtrace of it")
 
 
 def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "kernel line", line=fault.line)
     own = fault.module is not None and "haproxy" in fault.module
-    if fault.kind == "trap" and "invalid opcode" in (fault.trap or ""):
-        yield Fact("crash.signal", "SIGILL", source)
-        if own:  # `ud2` is how HAProxy ends itself since 2.8; an illegal instruction in a library is something else.
-            yield Fact("crash.kind", "bug_on", source, "derived")
-    else:
-        yield Fact("crash.signal", "SIGSEGV" if fault.kind != "trap" else "unknown", source)
-        suicide = fault.code is not None and any(one in fault.code for one in _SUICIDE[1:]) and fault.address == 1
-        yield Fact("crash.kind", "bug_on" if suicide else "segfault", source, "derived")
+    yield Fact("crash.signal", fault.signal, source)
+    if fault.deliberate and (own or (fault.module is None and fault.address == 1)):
+        # `ud2` is how HAProxy ends itself since 2.8; an illegal instruction in a library is something else.
+        what = f"kernel line: {fault.deliberate}, as HAProxy ends itself"
+        yield Fact("crash.kind", "bug_on", replace(source, what=what), "derived")
+    elif fault.signal in ("SIGSEGV", "SIGBUS", "SIGFPE"):
+        yield Fact("crash.kind", "segfault", source, "derived")
     if fault.address is not None:
         yield Fact("crash.address", fault.address, source)
 
 
 def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
-    threads = paste.threads
-    crashed = next((one for one in threads if paste.current is not None and one.number == paste.current), threads[0])
+    threads, crashed = paste.threads, paste.crashed
+    if crashed is None:
+        source = Source(path, "signal that a debugger or collector names", line=paste.line)
+        yield _kind(paste.signal, (), source)
+        if paste.signal:
+            yield Fact("crash.signal", paste.signal, source)
+        return
     source = Source(path, "pasted backtrace", line=crashed.frames[0].line if crashed.frames else paste.line)
     functions = [plain_name(frame.function) for frame in crashed.frames]
     start = culprit_index(functions, [frame.module for frame in crashed.frames])
@@ -241,6 +256,8 @@ def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
 def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "exit status", line=fatal.line)
     signal = fatal.signal or ""
+    if signal and isinstance(fatal, SystemdExit):
+        yield Fact("crash.signal", signal, source)
     if signal in ("SIGKILL", "SIGTERM"):
         yield Fact("crash.kind", "signal_from_outside", source, "derived")
     elif not signal:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
-from forensics.haproxy.poison import TEXT
+from forensics.haproxy.addresses.poison import TEXT
 from forensics.source import Source
 
 if TYPE_CHECKING:
     from forensics.evidence.core_witness import CoreWitness
-    from forensics.haproxy.address import Explained
-    from forensics.haproxy.crash_addresses import CrashAddresses
+    from forensics.haproxy.addresses.crash import CrashAddresses
+    from forensics.haproxy.addresses.explained import Explained
 
 #: Deaths whose thread did nothing wrong.
 _INNOCENT = ("signal_from_outside", "exit")
@@ -21,7 +21,7 @@ _INNOCENT = ("signal_from_outside", "exit")
 
 def collect_address(witness: CoreWitness) -> Iterator[Fact | Absence]:
     """What the faulting address is; for the report also where the registers lead."""
-    from forensics.haproxy.crash_addresses import read_crash_addresses
+    from forensics.haproxy.addresses.crash import read_crash_addresses
 
     # What a thread was at when somebody else ended the process has no part in it.
     if not witness.crashed.crashed or witness.death.kind in _INNOCENT:

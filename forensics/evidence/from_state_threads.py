@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
+from forensics.haproxy.locks.spin import Spin
 from forensics.haproxy.plock import LockWord
-from forensics.haproxy.spin import Spin
 from forensics.names import plain_name
 from forensics.source import Source
 
 if TYPE_CHECKING:
     from forensics.evidence.core_witness import CoreWitness
-    from forensics.haproxy.locks import Lock, Locks
+    from forensics.haproxy.locks.awaited import Lock, Locks
     from forensics.haproxy.state import State
     from forensics.haproxy.task import Task
     from forensics.haproxy.threads import Thread
@@ -46,7 +46,7 @@ def _task_facts(witness: CoreWitness, state: State, thread: Thread, task: Task) 
     if task.function:
         yield Fact("task.function", plain_name(task.function.split("+")[0]), where, trust)
     if not isinstance(task.caller, Absence):
-        yield Fact("task.woken_by", f"{task.caller.function} ({task.caller.file}:{task.caller.line})", where, trust)
+        yield Fact("task.woken_by", task.caller.place, where, trust)
     if task.freed or not isinstance(task.caller, Absence):
         yield Fact("task.freed", task.freed, where, trust)
 
@@ -72,7 +72,7 @@ def _row(thread: Thread, task: Task | None) -> dict[str, object]:
     if task is not None:
         row["task"] = f"{task.function or hex(task.process)}{f' ({task.applet})' if task.applet else ''}"
         if not isinstance(task.caller, Absence):
-            row["woken_by"] = f"{task.caller.function} ({task.caller.file}:{task.caller.line})"
+            row["woken_by"] = task.caller.place
         if task.freed:
             row["freed"] = True
     return row
@@ -109,7 +109,7 @@ def _lock_facts(witness: CoreWitness, state: State, found: Locks) -> Iterator[Fa
     memory = Source(witness.path, "word of the lock", address=lock.address, thread=wait.lwp)
     if isinstance(lock.word, LockWord):
         yield Fact("lock.word", lock.word.word, memory)
-        yield Fact("lock.word_state", lock.word.state, memory)
+        yield Fact("lock.state", lock.word.state, memory)
     if isinstance(lock.place, Absence):
         yield Absence("lock.name", lock.place.reason, "the debug symbols of this build")
     else:
@@ -125,6 +125,14 @@ def _chosen(witness: CoreWitness, found: Locks) -> Lock | Absence:
     if isinstance(own, Absence) and found.locks:
         return max(found.locks, key=lambda lock: len(lock.waits))
     return own
+
+
+def tells_lock_state(witness: CoreWitness) -> bool:
+    """Whether these facts hold the state of the lock that is waited for: that of a table's lock is then no news."""
+    if not witness.stacks:
+        return False
+    lock = _chosen(witness, witness.state.locks)
+    return not isinstance(lock, Absence) and isinstance(lock.word, LockWord)
 
 
 def _tell_locks(witness: CoreWitness, found: Locks) -> None:

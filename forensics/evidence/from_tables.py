@@ -8,11 +8,12 @@ from forensics.absence import Absence
 from forensics.evidence.core_witness import CoreWitness
 from forensics.evidence.fact import Fact
 from forensics.evidence.from_bare_tables import bare_lock_facts, bare_task_facts, bare_window
+from forensics.evidence.from_state_threads import tells_lock_state
 from forensics.evidence.table_scene import Scene, find_scene
+from forensics.haproxy.locks.table_locks import awaited_lock, owner_of, requeue_window
 from forensics.haproxy.queued_task import QueuedTask, find_queued_task
 from forensics.haproxy.stick_table import StickTable, is_sharded, looks_right, read_tables
 from forensics.haproxy.structs import TypedMemory
-from forensics.haproxy.table_locks import awaited_lock, owner_of, requeue_window
 from forensics.source import Source
 from forensics.symbols.layout import OF_THIS_BUILD, Layout
 
@@ -114,7 +115,7 @@ def _lock(scene: Scene, known: Sequence[StickTable]) -> Iterator[Fact | Absence]
     where = scene.at(f"{what}: {lock.word.word:#x}, {lock.word.words}", lock.address)
     yield Fact("lock.table", table.id, where, table.trust)
     yield Fact("lock.member", lock.member, where, table.trust)
-    yield Fact("lock.state", lock.word.state, where, table.trust)
     peers = scene.at(f"peers.p of table {table.id}: {table.peers or 'NULL'}", table.address)
     yield Fact("lock.table_peers", bool(table.peers), peers, table.trust)
-
+    if not tells_lock_state(scene.witness):
+        yield Fact("lock.state", lock.word.state, where, table.trust)

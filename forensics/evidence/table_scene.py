@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forensics.evidence.core_witness import CoreWitness
-from forensics.haproxy.death import culprit_frames
+from forensics.haproxy.death.cause import culprit_frames
 from forensics.haproxy.structs import TypedMemory
 from forensics.names import plain_name
 from forensics.record import record

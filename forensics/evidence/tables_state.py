@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.evidence.core_witness import CoreWitness
 from forensics.evidence.fact import Fact
-from forensics.haproxy.peers import PeersSection, number, read_peers
+from forensics.haproxy.leads import number
+from forensics.haproxy.peers import PeersSection, read_peers
 from forensics.haproxy.stick_table import StickTable, read_tables
 from forensics.haproxy.structs import TypedMemory
 

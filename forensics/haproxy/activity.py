@@ -1,92 +1,130 @@
-"""What a thread was doing, from the names of its innermost functions: the order in which threads are worth reading."""
+"""What each thread counted while it ran: ``struct activity`` (activity-t.h), and what stands beside it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 
-from forensics.culprit import SIGNAL_FRAME, is_dying
-from forensics.names import plain_name
+from forensics.absence import Absence
+from forensics.haproxy.freq_ctr import SECOND, read_rate
+from forensics.haproxy.global_state import GlobalState, numbers_of
+from forensics.haproxy.structs import Struct
 from forensics.record import record
 
-#: Most telling first.
-CRASHED, STOPPED, WAITING, BUSY, IDLE = range(5)
-
-#: Where HAProxy sleeps until something happens: its pollers (src/ev_*.c), and what libc calls them by.
-_POLLERS = re.compile(r"(?:__(?:GI_|libc_)?)?(?:epoll_p?wait2?|p?poll|p?select|kevent|port_getn)(?:_nocancel|64)?$")
-
-#: Locks that wait: progressive locks (include/import/plock.h), HAProxy's spin locks, libc's and futexes.
-_LOCKS = re.compile(
-    r"pl_wait|__pl_wait|pl_take_[rsw]$|__lll_lock_wait|___?pthread_(?:mutex|rwlock|spin)\w*lock|__pthread_mutex_lock"
-    r"|pthread_(?:mutex|rwlock|spin)\w*lock|(?:__)?futex(?:_\w+)?$|__ha_barrier|__spin_lock|__ha_rwlock|_lock_wait"
-)
-#: A thread that wants to be the only one, or that lets another be it (src/thread.c).
-_ISOLATION = re.compile(r"thread_isolate|thread_harmless_till_end|thread_sync_release|ha_thread_relax|thread_idle_")
-
-_SLEEPS = re.compile(
-    r"(?:__(?:GI_|libc_|GI___)?)?(?:(?:clock_)?nanosleep|usleep|pause|sigsuspend|sigwait\w*|wait4|waitpid)$"
-)
-_BARRIERS = re.compile(r"(?:__)?_?pthread_(?:cond_(?:timed)?wait|join|barrier_wait|clockjoin)|__pthread_clockjoin")
-
-#: The watchdog and the panic (src/wdt.c, src/debug.c).
-_STOPPING = re.compile(r"ha_panic|wdt_handler|ha_stuck_warning|debug_handler|ha_thread_dump")
-
-#: System calls stand within the first frames: libc's wrappers and HAProxy's macros are inlined around them.
-_INNERMOST = 5
+#: TIME_STATS_SAMPLES (defaults.h): the average of loops is a sum over so many.
+_SAMPLES = 512
 
 
 @record
-class Activity:
-    """``rank`` orders threads, most telling first; ``words`` say what this one did."""
+class Counted:
+    """One number of every thread, in the order of the threads; ``averaged`` says that their sum means nothing."""
 
-    rank: int
-    words: str
+    name: str
+    values: tuple[int, ...]
+    averaged: bool = False
 
-
-def activity_of(functions: Sequence[str]) -> Activity:
-    """The activity of a thread with these functions, innermost first; "" stands for one without a name."""
-    below = _below_handler(functions)
-    doing = _doing([name for name in below if not is_dying(name)])
-    if len(below) == len(functions):
-        return doing
-    handler = next((name for name in functions if _STOPPING.match(plain_name(name))), "")
-    if not handler:
-        return Activity(min(doing.rank, STOPPED), f"in a signal handler; before: {doing.words}")
-    # The panic interrupts every thread to dump it: what counts is what it was doing then.
-    if doing.rank == IDLE:
-        return Activity(IDLE, f"{doing.words}, when it was made to dump itself")
-    return Activity(STOPPED, f"{doing.words}, when {plain_name(handler)}() interrupted it")
+    @property
+    def total(self) -> int:
+        """For all threads together, as HAProxy works it out: 32 bits."""
+        if self.averaged:
+            return (sum(self.values) + len(self.values) // 2) // len(self.values)
+        return sum(self.values) & 0xFFFFFFFF
 
 
-def _below_handler(functions: Sequence[str]) -> Sequence[str]:
-    """The functions that ran when the last signal came, all of them where none did."""
-    places = [place for place, name in enumerate(functions) if name == SIGNAL_FRAME]
-    return functions[places[-1] + 1 :] if places else functions
+#: The order of `show activity` (src/activity.c, before 2.8 src/cli.c) and how each number is kept: a member of struct
+#: activity where nothing else is said.
+_ORDER = (
+    "ctxsw", "tasksw", "empty_rq", "long_rq", "curr_rq", "loops", "wake_tasks", "wake_signal", "poll_io", "poll_exp",
+    "poll_drop_fd", "poll_dead_fd", "poll_skip_fd", "conn_dead", "stream_calls", "pool_fail", "buf_wait",
+    "cpust_ms_tot", "cpust_ms_1s", "cpust_ms_15s", "avg_cpu_pct", "avg_loop_us", "accepted", "accq_pushed",
+    "accq_full", "accq_ring", "fd_takeover", "check_adopted", "check_started", "check_active", "check_running",
+)  # fmt: skip
+
+_Numbers = tuple[int, ...]
 
 
-def _doing(functions: Sequence[str]) -> Activity:
-    names = [plain_name(name) for name in functions]
-    for name in names[:_INNERMOST]:
-        if _POLLERS.match(name):
-            return Activity(IDLE, f"idle in {_bare(name)}")
-    if names[:1] == [""] and next((name for name in names if name), "") == "_do_poll":
-        return Activity(IDLE, "idle in the poller")  # what it calls lies in a libc that has no names
-    for name in names[:_INNERMOST]:
-        if _STOPPING.match(name):
-            return Activity(STOPPED, f"in {name}")
-        if _ISOLATION.match(name):
-            return Activity(WAITING, f"waits for the other threads ({name})")
-        if _BARRIERS.match(name):
-            return Activity(IDLE, f"waits in {_bare(name)}")
-        if _LOCKS.match(name):
-            return Activity(WAITING, f"waits for a lock ({name})")
-        if _SLEEPS.match(name):
-            return Activity(IDLE, f"sleeps in {_bare(name)}")
-    named = next((name for name in names if name), "")
-    named = _bare(named) if named.startswith(("__GI_", "__libc_")) else named
-    return Activity(BUSY, f"busy in {named}" if named else "busy, in code without a name")
+def read_thread_counters(state: GlobalState) -> tuple[Counted, ...] | Absence:
+    """All numbers that this build keeps, in HAProxy's order; those of unknown name come last."""
+    rows = state.per_thread("activity", "activity")
+    return rows if isinstance(rows, Absence) else tuple(_counted(state, rows))
 
 
-def _bare(name: str) -> str:
-    """``__GI___nanosleep`` as manuals call it."""
-    return re.sub(r"^_*(?:GI_|libc_)?_*", "", name)
+def _counted(state: GlobalState, rows: tuple[Struct, ...]) -> Iterator[Counted]:
+    for name in _ORDER:
+        special = _SPECIAL.get(name)
+        values = special(state, rows) if special else numbers_of(rows, name)
+        if not isinstance(values, Absence):
+            yield Counted(name, values, name.startswith("avg_"))
+    known = {*_ORDER, "cpust_total"}
+    for name, field in rows[0].layout.fields.items():
+        if name not in known and field.kind == "uint" and not field.counts:
+            values = numbers_of(rows, name)
+            if not isinstance(values, Absence):
+                yield Counted(name, values)
+
+
+def _half(values: _Numbers | Absence) -> _Numbers | Absence:
+    """Stolen time is counted in halves of milliseconds."""
+    return values if isinstance(values, Absence) else tuple(value // 2 for value in values)
+
+
+def _rates(state: GlobalState, rows: tuple[Struct, ...], member: str, period: int) -> _Numbers | Absence:
+    found = []
+    for row in rows:
+        rate = read_rate(row.inner(member), state.clock.now, period)
+        if isinstance(rate, Absence):
+            return rate
+        found.append(rate)
+    return tuple(found)
+
+
+def _loop(_state: GlobalState, rows: tuple[Struct, ...]) -> _Numbers | Absence:
+    sums = numbers_of(rows, "avg_loop_us")
+    return sums if isinstance(sums, Absence) else tuple((one + _SAMPLES - 1) // _SAMPLES for one in sums)
+
+
+def _busy(state: GlobalState, _rows: tuple[Struct, ...]) -> _Numbers | Absence:
+    """Told since 2.8, as the clock in nanoseconds is."""
+    if isinstance(state.space.extent("start_time_ns"), Absence):
+        return Absence("avg_cpu_pct", "this release does not tell it")
+    idle = state.of_threads("idle_pct")
+    return idle if isinstance(idle, Absence) else tuple(100 - one for one in idle)
+
+
+def _queued(state: GlobalState, rows: tuple[Struct, ...]) -> _Numbers | Absence:
+    """3.0 tells it, which counts health checks, too; 2.8 does neither."""
+    if not rows[0].has("check_started"):
+        return Absence("curr_rq", "this release does not tell it")
+    return state.of_threads("rq_total")
+
+
+def _waiting(state: GlobalState, _rows: tuple[Struct, ...]) -> _Numbers | Absence:
+    """Connections in each thread's ``struct accept_queue_ring`` (listener-t.h)."""
+    rings = state.per_thread("accept_queue_rings", "accept_queue_ring")
+    if isinstance(rings, Absence):
+        return rings
+    size = rings[0].field("entry")
+    if isinstance(size, Absence):
+        return size
+    both = numbers_of(rings, "idx")
+    if not isinstance(both, Absence):
+        # head in the upper half, tail in the lower one: one word in 3.0, two in 2.6.
+        return tuple(((one & 0xFFFF) - (one >> 16)) % max(size.count, 1) for one in both)
+    heads, tails = numbers_of(rings, "head"), numbers_of(rings, "tail")
+    if isinstance(heads, Absence):
+        return heads
+    if isinstance(tails, Absence):
+        return tails
+    return tuple((tail - head) % max(size.count, 1) for head, tail in zip(heads, tails, strict=True))
+
+
+_SPECIAL: dict[str, Callable[[GlobalState, tuple[Struct, ...]], _Numbers | Absence]] = {
+    "curr_rq": _queued,
+    "cpust_ms_tot": lambda _state, rows: _half(numbers_of(rows, "cpust_total")),
+    "cpust_ms_1s": lambda state, rows: _half(_rates(state, rows, "cpust_1s", SECOND)),
+    "cpust_ms_15s": lambda state, rows: _half(_rates(state, rows, "cpust_15s", 15 * SECOND)),
+    "avg_cpu_pct": _busy,
+    "avg_loop_us": _loop,
+    "accq_ring": _waiting,
+    "check_active": lambda state, _rows: state.of_threads("active_checks"),
+    "check_running": lambda state, _rows: state.of_threads("running_checks"),
+}

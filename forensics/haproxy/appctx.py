@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.call_rate import read_rate
-from forensics.haproxy.leads import Leads, known, number, text
-from forensics.haproxy.moment import Moment
+from forensics.haproxy.clock import Moment
+from forensics.haproxy.freq_ctr import read_rate
+from forensics.haproxy.leads import Leads, number, text
 from forensics.haproxy.stream_task import StreamTask, read_task
 from forensics.haproxy.structs import Struct
 from forensics.record import record
@@ -33,8 +33,8 @@ def read_appctx(struct: Struct, moment: Moment, leads: Leads) -> Appctx:
         "" if isinstance(applet, Absence) else text(applet, "name"),
         number(struct, "st0"),
         number(struct, "st1"),
-        known(struct, "_st2", "st2"),
+        struct.any_number("_st2", "st2"),
         task if isinstance(task, Absence) else read_task(task),
-        known(struct, "thread_mask"),
-        read_rate(struct, "call_rate", moment),
+        struct.number("thread_mask"),
+        read_rate(struct.inner("call_rate"), moment) or 0,
     )

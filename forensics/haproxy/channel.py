@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.leads import known, number
+from forensics.haproxy.leads import number
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.record import record
 
@@ -85,7 +85,7 @@ def read_channel(struct: Struct, *, htx: bool) -> Channel:
         buffer,
         number(struct, "output"),
         number(struct, "to_forward"),
-        known(struct, "total"),
+        struct.number("total"),
         number(struct, "analyse_exp") & _32,
         _tick(struct, "rex"),
         _tick(struct, "wex"),
@@ -95,7 +95,7 @@ def read_channel(struct: Struct, *, htx: bool) -> Channel:
 
 
 def _tick(struct: Struct, path: str) -> int | Absence:
-    found = known(struct, path)
+    found = struct.number(path)
     return found & _32 if isinstance(found, int) else found
 
 
@@ -112,7 +112,7 @@ def read_htx(space: TypedMemory, buffer: Buffer) -> Htx | Absence:
     if isinstance(struct, Absence):
         return struct
     if buffer.size and not buffer.data:
-        extra = 0 if struct.has("extra") else known(struct, "extra")
+        extra = 0 if struct.has("extra") else struct.number("extra")
         return Htx(struct.address, 0, buffer.size - struct.layout.size, 0, 0, False, extra)
     head, tail = number(struct, "head"), number(struct, "tail")
     return Htx(
@@ -122,5 +122,5 @@ def read_htx(space: TypedMemory, buffer: Buffer) -> Htx | Absence:
         number(struct, "data"),
         tail + 1 - head if head != -1 else 0,
         tail < head,
-        known(struct, "extra"),
+        struct.number("extra"),
     )

@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.haproxy.leads import number, text
+from forensics.haproxy.object_lists import find_peers, find_proxies, find_sections
 from forensics.haproxy.structs import Struct, TypedMemory
-from forensics.haproxy.walks import Walk, iter_chain, iter_list
+from forensics.haproxy.walks import Walk
 from forensics.record import record
-from forensics.symbols.layout import Field
 
 #: MODE_MWORKER (include/haproxy/global-t.h, the same since 1.8), GTUNE_SET_DUMPABLE in tune.options (2.0 on).
 _MWORKER, _DUMPABLE = 0x80, 1 << 13
 #: PR_CAP_DEF and PR_CAP_INT of proxy.cap (proxy-t.h): sections defaults, and proxies that HAProxy makes for itself.
 _CAP_DEFAULTS, _CAP_INTERNAL = 0x0004, 0x0008
-#: Sections, peers and proxies that are walked.
-_MOST_SECTIONS, _MOST_PEERS, _MOST_PROXIES = 1000, 1000, 1_000_000
+#: Sections and peers that are walked.
+_MOST_SECTIONS, _MOST_PEERS = 1000, 1000
 
 #: Members of global.tune by the keyword that sets them (src/cfgparse-global.c and others).
 _TUNE = {
@@ -85,64 +86,26 @@ def _tune(found: Struct) -> Iterator[tuple[str, int]]:
 
 def read_peers(space: TypedMemory) -> tuple[PeersConfigured, ...] | Absence:
     """The sections ``peers`` (``cfg_peers``); those that no table uses were removed when the process started."""
-    first, layout = space.word("cfg_peers"), space.layout("peers")
-    if isinstance(first, Absence):
-        return first
-    if isinstance(layout, Absence):
-        return layout
-    following = layout.fields.get("next")
-    if following is None:
-        return Absence("peers", "struct peers of this build has no member next")
-    sections = []
-    for address in iter_chain(space.memory, first, following.offset, Walk(), _MOST_SECTIONS):
-        section = space.at("peers", address)
-        if isinstance(section, Struct):
-            name = section.text("id")
-            sections.append(PeersConfigured("" if isinstance(name, Absence) else name, _remote(section), address))
-    return tuple(sections)
+    sections = find_sections(space, Walk(), _MOST_SECTIONS)
+    if isinstance(sections, Absence):
+        return sections
+    return tuple(PeersConfigured(text(one, "id"), _remote(one), one.address) for one in sections)
 
 
 def _remote(section: Struct) -> tuple[str, ...]:
     """The names of a section's peers but the local one: all stand in the chain ``remote`` (peers-t.h)."""
-    space = section.space
-    first, layout = section.number("remote"), space.layout("peer")
-    following = layout.fields.get("next") if not isinstance(layout, Absence) else None
-    if isinstance(first, Absence) or not isinstance(following, Field):
-        return ()
-    names = []
-    for address in iter_chain(space.memory, first, following.offset, Walk(), _MOST_PEERS):
-        peer = space.at("peer", address)
-        local = peer.number("local") if isinstance(peer, Struct) else 1
-        if isinstance(peer, Struct) and not local:
-            name = peer.text("id")
-            names.append("" if isinstance(name, Absence) else name)
-    return tuple(names)
+    peers = find_peers(section, Walk(), _MOST_PEERS)
+    return tuple(text(one, "id") for one in peers or () if not one.number("local"))
 
 
 def count_proxies(space: TypedMemory) -> int | Absence:
-    """How many frontends, backends and listens the process has, without those that it made for itself.
-
-    They are chained by ``next`` from ``proxies_list`` up to 3.4, and in ``main_proxies`` by ``el`` later (3.5).
-    """
-    layout = space.layout("proxy")
-    if isinstance(layout, Absence):
-        return layout
+    """How many frontends, backends and listens the process has, without those that it made for itself."""
     walk = Walk()
-    following, element = layout.fields.get("next"), layout.fields.get("el")
-    if following is not None:
-        first = space.word("proxies_list")
-        if isinstance(first, Absence):
-            return first
-        addresses = iter_chain(space.memory, first, following.offset, walk, _MOST_PROXIES)
-    elif element is not None:
-        head = space.variable("main_proxies")
-        if isinstance(head, Absence):
-            return head
-        addresses = (one - element.offset for one in iter_list(space.memory, head, walk, _MOST_PROXIES))
-    else:
-        return Absence("proxies", "struct proxy of this build has neither next nor el")
+    proxies = find_proxies(space, walk)
+    if isinstance(proxies, Absence):
+        return proxies
     own = _frontend_of_cli(space)
-    count = sum(_is_configured(space, address) for address in addresses if address != own)
+    count = sum(_is_configured(proxy) for proxy in proxies if proxy.address != own)
     return Absence("proxies", walk.broken.reason) if walk.broken else count
 
 
@@ -151,15 +114,10 @@ def _frontend_of_cli(space: TypedMemory) -> int:
     found = space.object("global", "global")
     if isinstance(found, Absence):
         return 0
-    member = found.first("cli_fe", "stats_fe")
-    address = member if isinstance(member, Absence) else found.number(member)
-    return 0 if isinstance(address, Absence) else address
+    return number(found, "cli_fe", "stats_fe")
 
 
-def _is_configured(space: TypedMemory, address: int) -> bool:
-    proxy = space.at("proxy", address)
-    if isinstance(proxy, Absence):
-        return False
+def _is_configured(proxy: Struct) -> bool:
     cap = proxy.number("cap")
     return isinstance(cap, int) and not cap & (_CAP_DEFAULTS | _CAP_INTERNAL)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.haproxy.connection import Connection, read_connection
-from forensics.haproxy.leads import Leads, known, number
+from forensics.haproxy.leads import Leads, number
 from forensics.haproxy.listener import Listener, read_listener
 from forensics.haproxy.obj_type import read_object
 from forensics.haproxy.proxy import Proxy, read_proxy
@@ -129,17 +129,17 @@ class Descriptors:
         return Descriptor(
             fd,
             state,
-            known(struct, "ev"),
+            struct.number("ev"),
             bool(number(struct, "linger_risk") or (not struct.has("ev") and state >> 16 & 1)),
             bool(number(struct, "cloned") or (not struct.has("ev") and state >> 17 & 1)),
-            known(struct, "refc_tgid"),
+            struct.number("refc_tgid"),
             number(struct, "thread_mask"),
             number(struct, "update_mask"),
             receive,
             send,
             owner,
-            known(struct, "generation"),
-            known(struct, "nb_takeover"),
+            struct.number("generation"),
+            struct.number("nb_takeover"),
             number(struct, "iocb"),
             function,
             connection,

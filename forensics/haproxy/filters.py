@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.leads import known, number, text
+from forensics.haproxy.leads import number, text
 from forensics.haproxy.structs import Struct
 from forensics.haproxy.walks import Walk, iter_list
 from forensics.record import record
@@ -66,5 +66,5 @@ def _filter(struct: Struct) -> Filter:
         number(struct, "flags"),
         number(struct, "pre_analyzers"),
         number(struct, "post_analyzers"),
-        known(struct, "calls"),
+        struct.number("calls"),
     )

@@ -58,7 +58,7 @@ class Finding:
 def sizes_of_variables(space: TypedMemory) -> Iterator[Finding]:
     """The symbol table knows the size of each variable: it must be that of its structure, or a multiple of it."""
     for variable, name in _SINGLE:
-        extent, layout = space.extent(variable), space.layout(name)
+        extent, layout = space.listed(variable), space.layout(name)
         if extent and layout:
             words = f"the variable {variable} has {extent[1]} bytes, struct {name} {layout.size}"
             yield Finding(name, extent[1] == layout.size, words, certain=True)
@@ -70,7 +70,7 @@ def _sizes_of_arrays(space: TypedMemory, rows: tuple[tuple[str, str], ...]) -> I
     """Arrays of one kind have the same number of elements (MAX_THREADS, MAX_TGROUPS); most of them are right."""
     counts: dict[str, float] = {}
     for variable, name in rows:
-        extent, layout = space.extent(variable), space.layout(name)
+        extent, layout = space.listed(variable), space.layout(name)
         if extent and layout and layout.size:
             counts[name] = extent[1] / layout.size
     usual = max(counts.values(), key=list(counts.values()).count, default=0)

@@ -91,15 +91,15 @@ def _features(process: Process) -> frozenset[str] | None:
     text = address if isinstance(address, Absence) else space.text(address, 4096)
     if isinstance(text, str) and "THREAD" in text:
         return features_in(text)
-    if not space.extent("ha_thread_info"):
+    if not space.listed("ha_thread_info"):
         return None
-    found = {name for name, variable in _VARIABLES.items() if space.extent(variable)}
+    found = {name for name, variable in _VARIABLES.items() if space.listed(variable)}
     return frozenset(found | ({"THREAD"} if _sized(space, "poller_wr_pipe") > 4 else set()))
 
 
 def _sized(space: TypedMemory, variable: str) -> int:
     """The size of a variable in bytes, 0 where it is not known. ``int poller_wr_pipe[MAX_THREADS]``."""
-    extent = space.extent(variable)
+    extent = space.listed(variable)
     return extent[1] if extent else 0
 
 

@@ -7,14 +7,12 @@ from functools import cached_property
 from forensics.absence import Absence
 from forensics.haproxy.clock import Clock, read_clock
 from forensics.haproxy.freq_ctr import read_rate
+from forensics.haproxy.pool import Pools
 from forensics.haproxy.structs import Struct, TypedMemory
-from forensics.haproxy.walks import Walk, iter_list
 from forensics.record import record
 
 #: MAX_THREADS is 1,024 at most (3.2 and later).
 MOST_THREADS = 1024
-#: HAProxy has some fifty pools; stick-tables add one for each size that their entries have.
-_MOST_POOLS = 5000
 #: Longest list of features, in bytes: that of 3.4 has 900.
 _LONGEST_FEATURES = 8192
 
@@ -76,8 +74,7 @@ class GlobalState:
         """A number of ``struct global``: the first of the members that this build has."""
         if isinstance(self.settings, Absence):
             return self.settings
-        path = self.settings.first(*paths)
-        return path if isinstance(path, Absence) else self.settings.number(path)
+        return self.settings.any_number(*paths)
 
     def text(self, path: str) -> str | Absence:
         """A string of ``struct global``."""
@@ -98,7 +95,7 @@ class GlobalState:
         if isinstance(self.settings, Absence):
             return self.settings
         path = self.settings.first(*paths)
-        return path if isinstance(path, Absence) else read_rate(self.settings.inner(path), self.clock)
+        return path if isinstance(path, Absence) else read_rate(self.settings.inner(path), self.clock.now)
 
     @cached_property
     def contexts(self) -> tuple[Struct, ...] | Absence:
@@ -143,7 +140,7 @@ class GlobalState:
             return self.contexts
         total = 0
         for one in self.contexts:
-            found = read_rate(one.inner(member), self.clock)
+            found = read_rate(one.inner(member), self.clock.now)
             if isinstance(found, Absence):
                 return found
             total += found
@@ -152,24 +149,17 @@ class GlobalState:
     @cached_property
     def pools(self) -> PoolTotals | Absence:
         """Sums over the pools (list ``pools`` of struct pool_head, pool-t.h)."""
-        head, layout = self.space.variable("pools"), self.space.layout("pool_head")
-        if isinstance(head, Absence):
-            return head
-        if isinstance(layout, Absence):
-            return layout
-        link = layout.fields.get("list")
-        if link is None:
-            return Absence("pools", "struct pool_head has no member list")
-        walk, totals = Walk(), [0, 0, 0]
-        for address in iter_list(self.space.memory, head, walk, _MOST_POOLS):
-            pool = self.space.at("pool_head", address - link.offset)
-            counts = _pool_counts(pool)
-            if isinstance(counts, Absence):
-                return counts
-            totals = [before + one for before, one in zip(totals, counts, strict=True)]
-        if walk.broken is not None:
-            return Absence("pools", f"the list is broken at {walk.broken.address:#x}: {walk.broken.reason}")
-        return PoolTotals(*totals)
+        pools = Pools(self.space)
+        if isinstance(pools.pools, Absence):
+            return pools.pools
+        if (broken := pools.walk.broken) is not None:
+            return Absence("pools", f"the list is broken at {broken.address:#x}: {broken.reason}")
+        usage = [(one.size, pools.usage(one)) for one in pools.pools]
+        return PoolTotals(
+            sum(size * one.allocated for size, one in usage),
+            sum(size * one.used for size, one in usage),
+            sum(one.failed for _size, one in usage),
+        )
 
 
 def numbers_of(structs: tuple[Struct, ...], member: str) -> tuple[int, ...] | Absence:
@@ -181,33 +171,3 @@ def numbers_of(structs: tuple[Struct, ...], member: str) -> tuple[int, ...] | Ab
             return number
         found.append(number)
     return tuple(found)
-
-
-def _pool_counts(pool: Struct | Absence) -> tuple[int, int, int] | Absence:
-    """Bytes allocated and used, and failures: in ``buckets[]`` since 2.9 (each may wrap), one of each before."""
-    if isinstance(pool, Absence):
-        return pool
-    size = pool.number("size")
-    found = []
-    for name in ("allocated", "used", "failed"):
-        count = _summed(pool, name) if pool.has("buckets") else pool.number(name)
-        if isinstance(count, Absence):
-            return count
-        found.append(count & 0xFFFFFFFF)
-    return size if isinstance(size, Absence) else (found[0] * size, found[1] * size, found[2])
-
-
-def _summed(pool: Struct, name: str) -> int | Absence:
-    """A count of all buckets: read at once, as there are up to 64 of them in each pool."""
-    buckets = pool.field("buckets")
-    if isinstance(buckets, Absence):
-        return buckets
-    layout = pool.space.layout(buckets.target)
-    if isinstance(layout, Absence):
-        return layout
-    field = layout.fields.get(name)
-    if field is None:
-        return Absence(f"{layout.name}.{name}", "struct pool_head of this build has other members")
-    first, end = buckets.offset + field.offset, buckets.offset + buckets.size * min(buckets.count, MOST_THREADS)
-    places = range(first, min(end, len(pool.data)), max(buckets.size, 1))
-    return sum(int.from_bytes(pool.data[at : at + field.size], "little") for at in places)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.structs import Struct
+from forensics.haproxy.structs import LONGEST, Struct
 from forensics.record import field, open_record
 
 #: Pointers that lead nowhere which are remembered for one answer.
@@ -12,19 +12,11 @@ _MOST = 50
 
 def number(struct: Struct, *paths: str) -> int:
     """The first of the members that this build has, 0 where it has none of them."""
-    found = known(struct, *paths)
+    found = struct.any_number(*paths)
     return found if isinstance(found, int) else 0
 
 
-def known(struct: Struct, *paths: str) -> int | Absence:
-    """The first of the members that this build has; an Absence where it has none of them."""
-    if len(paths) == 1:  # nearly always, and there are many
-        return struct.number(paths[0])
-    path = struct.first(*paths)
-    return path if isinstance(path, Absence) else struct.number(path)
-
-
-def text(struct: Struct, path: str, most: int = 256) -> str:
+def text(struct: Struct, path: str, most: int = LONGEST) -> str:
     """A string of at most ``most`` bytes, "" where it cannot be read or its pointer is NULL."""
     found = struct.text(path, most)
     return found if isinstance(found, str) else ""

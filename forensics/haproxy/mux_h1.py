@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forensics.absence import Absence
 from forensics.haproxy.channel import Buffer, read_buffer
-from forensics.haproxy.leads import Leads, known, number
+from forensics.haproxy.leads import Leads, number
 from forensics.haproxy.mux_endpoint import Endpoint, read_endpoint
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.haproxy.subscription import Subscription, read_subscription
@@ -61,7 +61,7 @@ def read_h1c(space: TypedMemory, address: int) -> H1Connection | Absence:
         0 if isinstance(task, Absence) else number(task, "expire") & 0xFFFFFFFF,
         number(struct, "h1s"),
         read_events(struct),
-        known(struct, "glitches"),
+        struct.number("glitches"),
     )
 
 

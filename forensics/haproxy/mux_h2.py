@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forensics.absence import Absence
 from forensics.haproxy.channel import Buffer
-from forensics.haproxy.leads import Leads, known, number
+from forensics.haproxy.leads import Leads, number
 from forensics.haproxy.mux_endpoint import Endpoint, read_endpoint
 from forensics.haproxy.mux_h1 import buffer_of
 from forensics.haproxy.structs import Struct, TypedMemory
@@ -91,8 +91,8 @@ def read_h2c(space: TypedMemory, address: int, leads: Leads) -> H2Connection | A
         number(struct, "flags"),
         number(struct, "nb_streams"),
         number(struct, "nb_sc", "nb_cs"),
-        known(struct, "receiving_streams"),
-        known(struct, "glitches"),
+        struct.number("receiving_streams"),
+        struct.number("glitches"),
         read_events(struct),
         _length(struct, "fctl_list"),
         _length(struct, "send_list"),
@@ -100,7 +100,7 @@ def read_h2c(space: TypedMemory, address: int, leads: Leads) -> H2Connection | A
         orphans,
         number(struct, "wait_event.events"),
         number(struct, "dsi"),
-        known(struct, "msi"),
+        struct.number("msi"),
         buffer_of(struct, "dbuf"),
         # The first buffer of the ring is none: its members hold the ring's indexes (buf.h, br_head_idx and others).
         (ring.head, ring.data, ring.size, _ring_buffer(struct, ring.head), _ring_buffer(struct, ring.data)),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from forensics.absence import Absence
 from forensics.haproxy.leads import number
 from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.haproxy.walks import Broken, Walk
 from forensics.record import record
 
 #: How HAProxy calls a value that is no type.
@@ -35,7 +38,7 @@ class Object:
         """The object's structure, if it is of ``kind``."""
         if self.kind != kind:
             return Absence(f"object at {self.address:#x}", f"it is no {kind} but {self.kind or 'not in the core'}")
-        return space.at(_struct_of(space, kind), self.address)
+        return space.at(struct_of(space, kind), self.address)
 
 
 NOTHING = Object(0, "NONE", 0)
@@ -60,18 +63,24 @@ def type_name(space: TypedMemory, value: int) -> str:
     return INVALID if found in ("", "ENTRIES") else found
 
 
-def is_kind(struct: Struct, kind: str) -> bool:
-    """Whether a structure says of itself that it is of this kind; one that does not may be something else."""
-    return type_name(struct.space, number(struct, "obj_type")) == kind
+def of_kind(found: Iterator[Struct] | Absence, kind: str, walk: Walk) -> Iterator[Struct]:
+    """What was found, as long as each structure says of itself that it is of this kind; else the walk is broken."""
+    for one in found or ():
+        value = number(one, "obj_type")
+        if type_name(one.space, value) != kind:
+            walk.broken = Broken(one.address, value, f"what the link leads to is no {kind.lower()}")
+            return
+        yield one
 
 
-def _struct_of(space: TypedMemory, kind: str) -> str:
+def struct_of(space: TypedMemory, kind: str) -> str:
+    """The structure of this build that carries the type (``CONN``: connection)."""
     names = _STRUCTS.get(kind, (kind.lower(),))
     return next((name for name in names if space.has_struct(name)), names[0])
 
 
 def _offset(space: TypedMemory, kind: str) -> int:
     """Where ``obj_type`` stands: it is not the first member of streams up to 2.3."""
-    layout = space.layout(_struct_of(space, kind)) if kind in _STRUCTS else None
+    layout = space.layout(struct_of(space, kind)) if kind in _STRUCTS else None
     field = layout.fields.get("obj_type") if layout is not None and not isinstance(layout, Absence) else None
     return field.offset if field is not None else 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.peers import number
+from forensics.haproxy.leads import number, text
+from forensics.haproxy.obj_type import type_name
 from forensics.haproxy.sockaddr import SocketAddress, read_address
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.record import record
@@ -13,8 +14,6 @@ from forensics.record import record
 _SIDES = ("scf", "csf"), ("scb", "csb")
 #: SC_ST_* and SI_ST_* by number (stconn-t.h, stream_interface-t.h), where they are not declared.
 _STATES = ("INI", "REQ", "QUE", "TAR", "ASS", "CON", "CER", "RDY", "EST", "DIS", "CLO")
-#: OBJ_TYPE_CONN is looked up by name; this is its number since 2.0 (obj_type-t.h), where no enumeration is known.
-_CONNECTION = 6
 
 
 @record
@@ -110,20 +109,17 @@ def _connection(stream: Struct) -> Struct | Absence:
     origin = session.follow("origin", "connection") if isinstance(session, Struct) else session
     if isinstance(origin, Absence):
         return origin
-    kinds = {name: value for value, name in stream.space.enumeration("obj_type").items()}
-    return origin if number(origin, "obj_type") == kinds.get("OBJ_TYPE_CONN", _CONNECTION) else _none()
+    return origin if type_name(stream.space, number(origin, "obj_type")) == "CONN" else _none()
 
 
 def _transport(connection: Struct) -> str:
     operations = connection.follow("xprt", "xprt_ops")
-    name = operations.text("name", 16) if isinstance(operations, Struct) else ""
-    return name.rstrip() if isinstance(name, str) else ""
+    return text(operations, "name", 16).rstrip() if isinstance(operations, Struct) else ""
 
 
 def _address_behind(space: TypedMemory, one: Struct, path: str) -> tuple[str, int]:
     """Address and port that a pointer to a ``struct sockaddr_storage`` leads to; ("", 0) for none."""
-    pointer = one.number(path)
-    return _shown(read_address(space, pointer if isinstance(pointer, int) else 0))
+    return _shown(read_address(space, number(one, path)))
 
 
 def _shown(found: SocketAddress | Absence) -> tuple[str, int]:

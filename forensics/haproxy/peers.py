@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.elf.module import Module
+from forensics.haproxy.chains import chained
+from forensics.haproxy.leads import number, text
 from forensics.haproxy.structs import Struct, TypedMemory
-from forensics.haproxy.walks import Walk, iter_chain
+from forensics.haproxy.walks import Walk
 from forensics.record import record
 from forensics.unwind.backtrace import Process
 
@@ -93,28 +95,25 @@ class _Reader:
 
     def chain(self, name: str, first: int) -> Iterator[Struct]:
         """Structures that are chained by their member ``next``."""
-        layout = self._space.layout(name)
-        following = None if isinstance(layout, Absence) else layout.fields.get("next")
-        if following is None:
-            return
         walk = Walk()
+        found = chained(self._space, name, first, walk, MOST_STRUCTURES)
+        if isinstance(found, Absence):
+            return
         self._walks.append(walk)
-        for address in iter_chain(self._space.memory, first, following.offset, walk, MOST_STRUCTURES):
+        for one in found:
             self._left -= 1
-            found = self._space.at(name, address) if self._left >= 0 else None
-            if isinstance(found, Struct):
-                yield found
-            elif found is None:
+            if self._left < 0:
                 walk.cut = True
                 return
+            yield one
 
     def section(self, peers: Struct) -> PeersSection:
         """One section with its peers."""
         return PeersSection(
             struct=peers,
             address=peers.address,
-            id=_text(peers, "id"),
-            file=_text(peers, "conf.file"),
+            id=text(peers, "id"),
+            file=text(peers, "conf.file"),
             line=number(peers, "conf.line"),
             peers=tuple(self._peer(one) for one in self.chain("peer", number(peers, "remote"))),
         )
@@ -123,7 +122,7 @@ class _Reader:
         return Peer(
             struct=peer,
             address=peer.address,
-            id=_text(peer, "id"),
+            id=text(peer, "id"),
             local=bool(number(peer, "local")),
             remote_table=number(peer, "remote_table"),
             last_local_table=number(peer, "last_local_table"),
@@ -135,7 +134,7 @@ def _shared(shared: Struct) -> SharedTable:
     table = shared.follow("table", "stktable")
     return SharedTable(
         address=shared.address,
-        table=_text(table, "id") if isinstance(table, Struct) else "",
+        table=text(table, "id") if isinstance(table, Struct) else "",
         table_address=number(shared, "table"),
         numbers=_numbers(shared),
         table_numbers=_numbers(table) if isinstance(table, Struct) else {},
@@ -150,14 +149,3 @@ def _numbers(one: Struct) -> dict[str, int]:
         if isinstance(value, int):
             found[name] = value
     return found
-
-
-def number(one: Struct, path: str) -> int:
-    """A number, 0 where the build has no such member."""
-    found = one.number(path)
-    return found if isinstance(found, int) else 0
-
-
-def _text(one: Struct, path: str) -> str:
-    found = one.text(path)
-    return found if isinstance(found, str) else ""

@@ -91,9 +91,22 @@ def find_post_mortem(space: TypedMemory) -> int | Absence:
     return address if isinstance(address, int) else _search(space)
 
 
-def _search(space: TypedMemory) -> int | Absence:
+def read_roots(space: TypedMemory) -> dict[str, int] | Absence:
+    """Where HAProxy's variables lie, by the member that leads there, as the executable's own data tells.
+
+    No layout of the build is asked for: this is for builds whose files say nothing, and layouts that are kept for
+    their release are themselves checked by these variables.
+    """
+    address = space.variable("post_mortem")
+    if isinstance(address, Absence):
+        address = _search(space, own=True)
+    data = address if isinstance(address, Absence) else _read(space, address)
+    return data if isinstance(data, Absence) else _Reader(space, data, _shape_by_content(space, data)).roots()
+
+
+def _search(space: TypedMemory, *, own: bool = False) -> int | Absence:
     left = SEARCHED
-    for segment in _segments(space):
+    for segment in _segments(space, own=own):
         size = min(segment.file_size, left)
         left -= size
         for start in range(0, size, _CHUNK):
@@ -110,8 +123,8 @@ def _search(space: TypedMemory) -> int | Absence:
     return Absence("post_mortem", f"{missing} (HAProxy 2.9 and later have it, with a magic since 3.1)", "`--exe`")
 
 
-def _segments(space: TypedMemory) -> Iterator[Segment]:
-    """What can be written: the executable's own, then what has no room for code, by address."""
+def _segments(space: TypedMemory, *, own: bool) -> Iterator[Segment]:
+    """What can be written: the ``own`` of the executable, then, unless only that is asked for, all else by address."""
     module, others = space.module, []
     for segment in space.memory.segments:
         if segment.writable and segment.file_size:
@@ -119,7 +132,8 @@ def _segments(space: TypedMemory) -> Iterator[Segment]:
                 yield segment
             else:
                 others.append(segment)
-    yield from others
+    if not own:
+        yield from others
 
 
 def _read(space: TypedMemory, address: int) -> bytes | Absence:
@@ -137,6 +151,10 @@ def _shape(space: TypedMemory, address: int, data: bytes) -> Shape:
     # A layout that is kept for a release may know only some members.
     if known is not None and {"utsname", "pid", "components"} <= known.offsets.keys():
         return known
+    return _shape_by_content(space, data)
+
+
+def _shape_by_content(space: TypedMemory, data: bytes) -> Shape:
     magic = data.startswith(MAGIC)
     readers = [_Reader(space, data, shape) for shape in iter_shapes(magic)]
     proven = [reader for reader in readers if reader.names_haproxy()]

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
+from forensics.haproxy.leads import number
 from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.haproxy.task import read_caller
 from forensics.names import plain_name
 from forensics.record import record
 from forensics.unwind.frame import Frame, ThreadStack
@@ -75,9 +77,9 @@ def _candidates(space: TypedMemory, frames: Sequence[Frame]) -> Iterator[tuple[i
     order = _AARCH64 if architecture.name == "aarch64" else _X86_64
     for frame in [one for one in frames if not one.inlined and not one.tail_call][:_FRAMES]:
         some = False
-        for number in order:
-            address = frame.registers.get(number, 0)
-            how = f"register {architecture.names.get(number, str(number))} of {frame.function or 'the innermost frame'}"
+        for register in order:
+            address = frame.registers.get(register, 0)
+            how = f"register {architecture.names.get(register, '?')} of {frame.function or 'the innermost frame'}"
             task = _read_task(space, address, how)
             if isinstance(task, QueuedTask):
                 some = True
@@ -111,13 +113,10 @@ def _sane(task: Struct) -> bool:
 
 def _caller(task: Struct) -> str:
     """``caller`` (2.7): ``struct ha_caller`` with function, file and line; -1 in a task that was freed."""
-    caller = task.follow("caller", "ha_caller")
-    if isinstance(caller, Absence):
+    caller = read_caller(task)
+    if isinstance(caller, Absence) or not caller.function.isidentifier() or number(task, "caller") & 1:
         return ""
-    function, file, line = caller.text("func", 128), caller.text("file", 128), caller.number("line")
-    if not isinstance(function, str) or not function.isidentifier():
-        return ""
-    return f"{function} ({file}:{line})" if isinstance(file, str) and file.isprintable() else function
+    return caller.place if caller.file.isprintable() else caller.function
 
 
 def _argument(space: TypedMemory, stack: ThreadStack, frames: Sequence[Frame]) -> int:

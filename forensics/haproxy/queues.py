@@ -123,34 +123,3 @@ def iter_addresses(state: State, queue: Queue, queues: Queues) -> Iterator[int]:
         queues.gaps += (Absence(queue.name, f"the link at {broken.address:#x} ({broken.value:#x}): {broken.reason}"),)
     if walk.cut:
         queues.gaps += (Absence(queue.name, f"more than {MOST_TASKS} tasks: the rest was not read"),)
-
-
-def now_ms(state: State) -> int | Absence:
-    """The date of the process in ticks: global_now_ms, a plain number up to 3.2 and a pointer from 3.3 on (clock.c)."""
-    space = state.space
-    extent = space.extent("global_now_ms")
-    if isinstance(extent, Absence):
-        return _now_of_thread(state)
-    if extent[1] < 8:
-        return space.number("global_now_ms", 4)
-    pointer = space.memory.word(extent[0])
-    data = pointer if isinstance(pointer, Absence) else space.memory.read(pointer, 4)
-    return data if isinstance(data, Absence) else int.from_bytes(data, "little")
-
-
-def _now_of_thread(state: State) -> int | Absence:
-    """The thread-local now_ms of the first thread: up to 2.3 there is no other."""
-    from forensics.haproxy.thread_local import thread_variable
-
-    threads = state.process.core.threads
-    if not threads:
-        return Absence("now_ms", "the core holds no thread")
-    address = thread_variable(state.space, "now_ms", threads[0])
-    data = address if isinstance(address, Absence) else state.space.memory.read(address, 4)
-    return data if isinstance(data, Absence) else int.from_bytes(data, "little")
-
-
-def until(tick: int, now: int) -> int:
-    """Milliseconds from ``now`` to ``tick``, negative for the past: ticks have 32 bits and wrap (ticks.h)."""
-    distance = (tick - now) & 0xFFFFFFFF
-    return distance - (1 << 32) if distance >= 1 << 31 else distance

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.haproxy.leads import number, text
-from forensics.haproxy.obj_type import is_kind
+from forensics.haproxy.obj_type import of_kind
+from forensics.haproxy.object_lists import find_servers
 from forensics.haproxy.sockaddr import SocketAddress, parse_address
 from forensics.haproxy.structs import Struct
-from forensics.haproxy.walks import Broken, Walk, iter_chain, iter_list
+from forensics.haproxy.walks import Walk
 from forensics.record import record
 
 #: Servers of one proxy that are visited.
@@ -80,22 +81,6 @@ def _target(struct: Struct) -> SocketAddress | Absence:
 
 
 def iter_servers(proxy: Struct, walk: Walk) -> Iterator[Server]:
-    """The servers of a proxy: the list ``servers`` since 3.5-dev4, a chain from ``srv`` before that."""
-    space = proxy.space
-    layout = space.layout("server")
-    if isinstance(layout, Absence):
-        return
-    if proxy.has("servers") and "el_px" in layout.fields:
-        head, offset = proxy.address_of("servers"), layout.fields["el_px"].offset
-        found = iter_list(space.memory, head, walk, _MOST) if isinstance(head, int) else iter(())
-    else:
-        offset, following = 0, layout.fields.get("next")
-        first = number(proxy, "srv")
-        found = iter_chain(space.memory, first, following.offset, walk, _MOST) if following else iter(())
-    for address in found:
-        server = space.at("server", address - offset)
-        if not isinstance(server, Absence):
-            if not is_kind(server, "SERVER"):
-                walk.broken = Broken(address, number(server, "obj_type"), "what the link leads to is no server")
-                return
-            yield read_server(server)
+    """The servers of a proxy, as long as what comes says of itself that it is one."""
+    for server in of_kind(find_servers(proxy, walk, _MOST), "SERVER", walk):
+        yield read_server(server)

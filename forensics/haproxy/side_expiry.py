@@ -5,9 +5,9 @@ from __future__ import annotations
 from forensics.absence import Absence
 from forensics.haproxy.channel import Channel
 from forensics.haproxy.flags import mask_of
-from forensics.haproxy.moment import ETERNITY, tick_add
 from forensics.haproxy.stconn import Side
 from forensics.haproxy.structs import TypedMemory
+from forensics.haproxy.ticks import ETERNITY, tick_add
 
 #: CF_READ_TIMEOUT, CF_WRITE_TIMEOUT (channel-t.h, the same from 2.2 to 3.0).
 _READ_TIMEOUT, _WRITE_TIMEOUT = 0x4, 0x400

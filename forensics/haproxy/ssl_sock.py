@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.leads import Leads, known, number, text
+from forensics.haproxy.leads import Leads, number, text
 from forensics.haproxy.structs import TypedMemory
 from forensics.haproxy.subscription import Subscription, read_subscription
 from forensics.record import record
@@ -33,7 +33,7 @@ def read_ssl_sock(space: TypedMemory, address: int, leads: Leads) -> SslSock | A
     return SslSock(
         number(struct, "conn"),
         number(struct, "xprt_st"),
-        known(struct, "error_code"),
+        struct.number("error_code"),
         "" if isinstance(below, Absence) else text(below, "name", 8),
         number(struct, "xprt_ctx"),
         number(struct, "wait_event.events"),

@@ -13,7 +13,7 @@ from forensics.unwind.backtrace import Process, backtraces
 from forensics.unwind.frame import ThreadStack
 
 if TYPE_CHECKING:
-    from forensics.haproxy.locks import Locks
+    from forensics.haproxy.locks.awaited import Locks
     from forensics.haproxy.threads import Thread
 
 
@@ -52,7 +52,7 @@ class State:
     @cached_property
     def locks(self) -> Locks:
         """The locks that threads wait for."""
-        from forensics.haproxy.locks import read_locks
+        from forensics.haproxy.locks.awaited import read_locks
 
         return read_locks(self)
 
@@ -63,8 +63,13 @@ class State:
 
     def assumptions(self) -> tuple[Absence, ...]:
         """What was taken for true so far without this build's own word: asked after reading."""
+        found = []
         fit = self.space.fit if self.space.trust != OF_THIS_BUILD else None
-        if not fit:
-            return ()
-        reason = f"{fit.layouts.source}, {len(fit.proven)} of them checked in memory, stands for this build's own"
-        return (Absence("layouts of structures", reason, NO_SYMBOLS),)
+        if fit:
+            reason = f"{fit.layouts.source}, {len(fit.proven)} of them checked in memory, stands for this build's own"
+            found.append(Absence("layouts of structures", reason, NO_SYMBOLS))
+        if self.space.rooted:
+            places = ", ".join(f"{name} ({root.source})" for name, root in sorted(self.space.rooted.items()))
+            reason = f"the symbol tables do not list them, HAProxy's own record leads to them: {places}"
+            found.append(Absence("variables", reason, NO_SYMBOLS))
+        return tuple(found)

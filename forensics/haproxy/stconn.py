@@ -9,9 +9,9 @@ from __future__ import annotations
 from forensics.absence import Absence
 from forensics.haproxy.appctx import Appctx, read_appctx
 from forensics.haproxy.channel import Buffer, read_buffer
+from forensics.haproxy.clock import Moment
 from forensics.haproxy.connection import Connection, read_connection
-from forensics.haproxy.leads import Leads, known, number, text
-from forensics.haproxy.moment import Moment
+from forensics.haproxy.leads import Leads, number, text
 from forensics.haproxy.obj_type import read_object
 from forensics.haproxy.structs import Struct
 from forensics.haproxy.term_events import read_events
@@ -87,12 +87,12 @@ def read_stconn(struct: Struct, moment: Moment, leads: Leads) -> Side:
         0,
         _NO_SEDESC,
         _NO_SEDESC,
-        known(struct, "ioto"),
-        _NO_SEDESC if isinstance(descriptor, Absence) else known(descriptor, "lra"),
-        _NO_SEDESC if isinstance(descriptor, Absence) else known(descriptor, "fsb"),
+        struct.number("ioto"),
+        _NO_SEDESC if isinstance(descriptor, Absence) else descriptor.number("lra"),
+        _NO_SEDESC if isinstance(descriptor, Absence) else descriptor.number("fsb"),
         _iobuf(descriptor),
-        known(struct, "bytes_in"),
-        known(struct, "bytes_out"),
+        struct.number("bytes_in"),
+        struct.number("bytes_out"),
         read_events(struct),
         _NO_SEDESC if isinstance(descriptor, Absence) else read_events(descriptor),
     )
@@ -154,7 +154,7 @@ def read_stream_interface(struct: Struct, moment: Moment, leads: Leads) -> Side:
         applet if isinstance(applet, Absence) else read_appctx(applet, moment, leads),
         "NONE" if isinstance(layer, Absence) else text(layer, "name", 8),
         0 if isinstance(tied, Absence) else number(tied, "ctx"),
-        known(struct, "exp"),
-        known(struct, "err_type"),
+        struct.number("exp"),
+        struct.number("err_type"),
         *([_NO_SEDESC] * 8),
     )

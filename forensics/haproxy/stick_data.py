@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.moment import signed
+from forensics.haproxy.freq_ctr import rate_of
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.record import record
 
@@ -123,21 +123,3 @@ def value_of(data: bytes, one: DataType, element: int, now_ms: int) -> int:
         tick, current, previous = struct.unpack("<III", raw)
         return rate_of(tick, current, previous, one.period, now_ms) * one.factor
     return int.from_bytes(raw, "little", signed=one.kind == SINT)
-
-
-def rate_of(tick: int, current: int, previous: int, period: int, now_ms: int) -> int:
-    """Events a ``period`` (ms) of a ``struct freq_ctr``: its current period and what is left of the one before.
-
-    As read_freq_ctr_period() of freq_ctr.c (2.2 to 3.4). ``tick`` is when the current period began; its bit 0 is set
-    while a thread turns it.
-    """
-    if not period:
-        return 0
-    remaining = signed((tick & ~1) + period - now_ms & 0xFFFFFFFF)
-    if remaining < 0:
-        remaining += period
-        previous, current = (current if remaining >= 0 else 0), 0
-        remaining = max(remaining, 0)
-    if not current and previous <= 1:
-        return previous  # low rates would flap otherwise
-    return (previous * remaining + current * period) // period

@@ -6,10 +6,10 @@ import socket
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.moment import signed
 from forensics.haproxy.stick_data import DICT, DataType, value_of
 from forensics.haproxy.stick_table import StickTable
 from forensics.haproxy.structs import TypedMemory
+from forensics.haproxy.ticks import signed
 from forensics.haproxy.walks import Walk, iter_tree
 from forensics.record import record
 
@@ -130,7 +130,7 @@ class Entries:
 
 def remaining(now_ms: int, tick: int) -> int:
     """Milliseconds until ``tick``, 0 for what is due or never is (tick_remain(), ticks.h)."""
-    return max(signed(tick - now_ms & 0xFFFFFFFF), 0) if tick else 0
+    return max(signed(tick - now_ms), 0) if tick else 0
 
 
 def key_text(kind: str, data: bytes) -> str:

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.haproxy.leads import number, text
+from forensics.haproxy.object_lists import find_tables
 from forensics.haproxy.plock import LockWord, lock_word
 from forensics.haproxy.stick_data import DataType, stored_types
 from forensics.haproxy.structs import Struct, TypedMemory
-from forensics.haproxy.walks import Walk, iter_chain
+from forensics.haproxy.walks import Walk
 from forensics.record import record
 from forensics.symbols.layout import OF_THIS_BUILD, Layout
 
@@ -93,17 +95,8 @@ def read_tables(
     space: TypedMemory, walk: Walk | None = None, most: int = MOST_TABLES
 ) -> tuple[StickTable, ...] | Absence:
     """The first ``most`` tables, in the order of the list; ``walk`` tells where a broken link ended it."""
-    layout, first = space.layout("stktable"), space.word("stktables_list")
-    if isinstance(first, Absence):
-        return first
-    if isinstance(layout, Absence):
-        return layout
-    following = layout.fields.get("next")
-    if following is None:
-        return Absence("stktable.next", "struct stktable of this build has no such member")
-    chain = iter_chain(space.memory, first, following.offset, walk or Walk(), most)
-    found = (space.at("stktable", address) for address in chain)
-    return tuple(_read_table(space, one) for one in found if isinstance(one, Struct))
+    found = find_tables(space, walk or Walk(), most)
+    return found if isinstance(found, Absence) else tuple(_read_table(space, one) for one in found)
 
 
 def _read_table(space: TypedMemory, table: Struct) -> StickTable:
@@ -112,58 +105,48 @@ def _read_table(space: TypedMemory, table: Struct) -> StickTable:
     return StickTable(
         struct=table,
         address=table.address,
-        id=_text(table, "id"),
-        type=_type_name(space, _number(table, "type")),
-        key_size=_number(table, "key_size"),
-        size=_number(table, "size"),
-        used=_number(table, "current"),
-        expire=_number(table, "expire"),
-        data_size=_number(table, "data_size"),
+        id=text(table, "id"),
+        type=_type_name(space, number(table, "type")),
+        key_size=number(table, "key_size"),
+        size=number(table, "size"),
+        used=number(table, "current"),
+        expire=number(table, "expire"),
+        data_size=number(table, "data_size"),
         data=stored_types(space, table),
         layout=array or "plain",
         roots=tuple(_roots(table, array)),
-        exp_task=_number(table, "exp_task"),
-        peers=(_text(peers, "id") or "?") if isinstance(peers, Struct) else "?" if peers else "",
+        exp_task=number(table, "exp_task"),
+        peers=(text(peers, "id") or "?") if isinstance(peers, Struct) else "?" if peers else "",
         peers_address=peers.address if isinstance(peers, Struct) else peers,
         proxy=_name_of(table.follow("proxy")),
-        file=_text(table, "conf.file"),
-        line=_number(table, "conf.line"),
+        file=text(table, "conf.file"),
+        line=number(table, "conf.line"),
         locks=tuple(_locks(table, array)),
     )
 
 
-def _number(table: Struct, path: str) -> int:
-    found = table.number(path)
-    return found if isinstance(found, int) else 0
-
-
-def _text(table: Struct, path: str) -> str:
-    found = table.text(path)
-    return found if isinstance(found, str) else ""
-
-
 def _name_of(proxy: Struct | Absence) -> str:
-    return _text(proxy, "id") if isinstance(proxy, Struct) else ""
+    return text(proxy, "id") if isinstance(proxy, Struct) else ""
 
 
 def _peers_of(table: Struct) -> Struct | int:
     """The peers section: its structure, else its address, 0 where no section is attached."""
-    address = _number(table, "peers.p")
+    address = number(table, "peers.p")
     found = table.space.at("peers", address) if address else None
     return found if isinstance(found, Struct) else address
 
 
-def _type_name(space: TypedMemory, number: int) -> str:
+def _type_name(space: TypedMemory, kind: int) -> str:
     """The keyword of a type of key: HAProxy's own (``stktable_types``), or the one that is known for its number."""
     extent = space.extent("stktable_types")
     if isinstance(extent, Absence):
-        return f"type{number}"
+        return f"type{kind}"
     count = extent[1] // _TYPE_SIZE
-    pointer = space.memory.word(extent[0] + number * _TYPE_SIZE) if number < count else 0
+    pointer = space.memory.word(extent[0] + kind * _TYPE_SIZE) if kind < count else 0
     name = space.text(pointer, 32) if pointer else ""
     if isinstance(name, str) and name.isalnum():
         return name
-    return _TYPES.get(count, {}).get(number, f"type{number}")
+    return _TYPES.get(count, {}).get(kind, f"type{kind}")
 
 
 def _buckets(table: Struct, array: str) -> Iterator[Struct]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.call_rate import read_rate
 from forensics.haproxy.channel import Channel, read_channel
+from forensics.haproxy.clock import Moment
 from forensics.haproxy.connection import Connection, read_connection
 from forensics.haproxy.filters import Filters, read_filters
+from forensics.haproxy.freq_ctr import read_rate
 from forensics.haproxy.http_txn import Transaction, read_transaction
-from forensics.haproxy.leads import Leads, known, number
+from forensics.haproxy.leads import Leads, number
 from forensics.haproxy.listener import Listener, read_listener
-from forensics.haproxy.moment import Moment
 from forensics.haproxy.obj_type import Object, read_object
+from forensics.haproxy.object_lists import iter_stream_heads
 from forensics.haproxy.proxy import Proxy, read_proxy
 from forensics.haproxy.rule import Rule, current_rule, last_rule
 from forensics.haproxy.server import Server, read_server
@@ -92,7 +93,7 @@ class Streams:
         layout = self.space.layout("stream")
         if isinstance(layout, Absence) or "list" not in layout.fields:
             return
-        for head in _heads(self.space):
+        for head in iter_stream_heads(self.space):
             walk = Walk()
             self.walks.append(walk)
             for element in iter_list(self.space.memory, head, walk, _MOST):
@@ -119,7 +120,7 @@ class Streams:
             struct.address,
             number(struct, "uniq_id"),
             flags & 0xFFFFFFFF,
-            known(struct, "stream_epoch"),
+            struct.number("stream_epoch"),
             (number(struct, "logs.accept_date.tv_sec"), number(struct, "logs.accept_date.tv_usec")),
             self._age(struct),
             _NO_SESSION if isinstance(session, Absence) else self._proxy(session, "fe"),
@@ -133,10 +134,10 @@ class Streams:
             number(struct, "pend_pos"),
             _listed(struct),
             _retries(struct),
-            known(struct, "conn_exp"),
-            known(struct, "conn_err_type"),
+            struct.number("conn_exp"),
+            struct.number("conn_err_type"),
             work,
-            read_rate(struct, "call_rate", self.moment),
+            read_rate(struct.inner("call_rate"), self.moment) or 0,
             _of_task(struct, "cpu_time", None if isinstance(work, Absence) else work.cpu),
             _of_task(struct, "lat_time", None if isinstance(work, Absence) else work.latency),
             transaction if isinstance(transaction, Absence) else read_transaction(transaction),
@@ -207,24 +208,6 @@ def _retries(struct: Struct) -> int:
     return 0 if isinstance(back, Absence) else number(back, "conn_retries")
 
 
-def _heads(space: TypedMemory) -> Iterator[int]:
-    """The heads of the lists: of each thread's context (2.5), of its info (2.4), or the only one (up to 2.3)."""
-    for variable, struct in (("ha_thread_ctx", "thread_ctx"), ("ha_thread_info", "thread_info")):
-        layout = space.layout(struct)
-        if isinstance(layout, Absence) or "streams" not in layout.fields:
-            continue
-        threads = space.object("global", "global")
-        most = 0 if isinstance(threads, Absence) else number(threads, "nbthread")
-        for thread in space.array(variable, struct, most if 0 < most <= 4096 else 4096):
-            # Threads that do not exist have a list that was never initialised.
-            if number(thread, "streams.n"):
-                yield thread.address + layout.fields["streams"].offset
-        return
-    head = space.variable("streams")
-    if isinstance(head, int):
-        yield head
-
-
 def _own_type(struct: Struct) -> int:
     field = struct.field("obj_type")
     return 0 if isinstance(field, Absence) else field.offset
@@ -241,7 +224,7 @@ def _listed(struct: Struct) -> bool:
 
 def _of_task(struct: Struct, path: str, of_task: int | Absence | None) -> int:
     """A time that is the stream's own since 2.7, and its task's before that."""
-    own = known(struct, path)
+    own = struct.number(path)
     return own if isinstance(own, int) else of_task if isinstance(of_task, int) else 0
 
 

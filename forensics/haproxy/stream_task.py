@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.leads import known, number, text
+from forensics.haproxy.leads import number
 from forensics.haproxy.structs import Struct
+from forensics.haproxy.task import read_caller
 from forensics.record import record
 
 
@@ -36,20 +37,18 @@ def read_task(struct: Struct) -> StreamTask:
         number(struct, "nice"),
         number(struct, "calls"),
         number(struct, "expire") & 0xFFFFFFFF,
-        known(struct, "tid"),
-        known(struct, "thread_mask"),
+        struct.number("tid"),
+        struct.number("thread_mask"),
         bool(number(struct, "rq.node.leaf_p")),
-        known(struct, "cpu_time"),
-        known(struct, "lat_time"),
+        struct.number("cpu_time"),
+        struct.number("lat_time"),
         _waker(struct),
     )
 
 
 def _waker(struct: Struct) -> str:
     """``function() at file:line`` of ``caller`` (2.7, struct ha_caller); "" where it is not known."""
-    pointer = number(struct, "caller")
-    caller = struct.space.at("ha_caller", pointer) if pointer and not pointer & 1 else None
-    if not isinstance(caller, Struct):
+    caller = read_caller(struct)
+    if isinstance(caller, Absence) or not caller.function or not caller.file or number(struct, "caller") & 1:
         return ""
-    function, file = text(caller, "func"), text(caller, "file")
-    return f"{function}() at {file}:{number(caller, 'line')}" if function and file else ""
+    return f"{caller.function}() at {caller.file}:{caller.line}"

@@ -7,12 +7,13 @@ look for the newest name first, and never ask for the version.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.elf.module import Module
+from forensics.haproxy.static_roots import VARIABLES, Root, find_roots
 from forensics.memory.process import Memory
 from forensics.symbols.layout import OF_THIS_BUILD, Field, Layout
 from forensics.unwind.backtrace import Process
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from forensics.symbols.kept import KeptLayouts
 
 #: Longest string read through a pointer, in bytes.
-_LONGEST = 1024
+LONGEST = 1024
 #: Most elements of an array that are handed out: MAX_THREADS is 1,024 at most, a file descriptor's table 2^20.
 _MOST = 1 << 20
 
@@ -43,6 +44,8 @@ class TypedMemory:
         self._names: dict[int, str] = {}
         #: How far the layouts that were used so far are to be trusted: the least trusted one decides.
         self.trust = OF_THIS_BUILD
+        #: Variables that were asked for and that only ``post_mortem`` leads to.
+        self.rooted: dict[str, Root] = {}
 
     @cached_property
     def module(self) -> Module | Absence:
@@ -107,7 +110,27 @@ class TypedMemory:
         return found if isinstance(found, Absence) else found[0]
 
     def extent(self, name: str) -> tuple[int, int] | Absence:
-        """Address and size (bytes) of a global variable."""
+        """Address and size (bytes) of a global variable.
+
+        Of one that the symbol tables do not list, but ``post_mortem`` leads to, the size is the largest possible.
+        """
+        found = self.listed(name)
+        root = self._roots.get(name) if isinstance(found, Absence) and name in VARIABLES else None
+        if root is None:
+            return found
+        self.rooted[name] = root
+        return root.address, root.room
+
+    @cached_property
+    def _roots(self) -> Mapping[str, Root]:
+        """What ``post_mortem`` leads to, searched for once.
+
+        Releases that have it export all of these variables: a table with one of them has all that there are.
+        """
+        return find_roots(self) if isinstance(self.listed("global"), Absence) else {}
+
+    def listed(self, name: str) -> tuple[int, int] | Absence:
+        """Address and size (bytes) of a global variable that the symbol tables list."""
         if isinstance(self.module, Absence):
             return self.module
         found = self.process.symbols(self.module).extent(name)
@@ -151,7 +174,7 @@ class TypedMemory:
         """A global pointer or ``unsigned long``."""
         return self.number(variable, 8)
 
-    def text(self, address: int, most: int = _LONGEST) -> str | Absence:
+    def text(self, address: int, most: int = LONGEST) -> str | Absence:
         """The string at ``address``, from the core, or from the executable where the core leaves constants out."""
         if not address:
             return Absence("string", "the pointer is NULL")
@@ -232,6 +255,13 @@ class Struct:
         value = value >> field.bit & ((1 << field.bits) - 1)
         return value - (1 << field.bits) if field.kind == "int" and value >> (field.bits - 1) else value
 
+    def any_number(self, *paths: str) -> int | Absence:
+        """The number that is the first of the members that this build has."""
+        if len(paths) == 1:  # nearly always, and there are many
+            return self.number(paths[0])
+        path = self.first(*paths)
+        return path if isinstance(path, Absence) else self.number(path)
+
     def numbers(self, path: str) -> tuple[int, ...]:
         """All elements of an array of numbers, () where there is none."""
         field = self.field(path)
@@ -240,7 +270,7 @@ class Struct:
         found = (self.number(path, index) for index in range(min(field.count, _MOST)))
         return tuple(one for one in found if not isinstance(one, Absence))
 
-    def text(self, path: str, most: int = _LONGEST) -> str | Absence:
+    def text(self, path: str, most: int = LONGEST) -> str | Absence:
         """A string: that of an array of characters, or the one that a pointer leads to."""
         field = self.field(path)
         if isinstance(field, Absence):

@@ -39,6 +39,11 @@ class Caller:
     call: str
 
     @property
+    def place(self) -> str:
+        """``stktable_requeue_exp (src/stick_table.c:700)``."""
+        return f"{self.function} ({self.file}:{self.line})"
+
+    @property
     def words(self) -> str:
         """``task_wakeup() by stktable_requeue_exp() at src/stick_table.c:700``."""
         return f"{self.call or 'woken'}{'()' if self.call else ''} by {self.function}() at {self.file}:{self.line}"
@@ -91,7 +96,7 @@ def read_task(space: TypedMemory, address: int) -> Task | Absence:
     if isinstance(process, Absence):
         return process
     tasklet = _is_tasklet(found, state)
-    caller = _caller(space, found)
+    caller = read_caller(found)
     context = known(found.number("context"))
     absent = Absence(f"timer of {address:#x}", "a tasklet has none")
     function = space.function_name(process) if process and space.is_code(process) else ""
@@ -99,7 +104,7 @@ def read_task(space: TypedMemory, address: int) -> Task | Absence:
         address, tasklet, state, _state_names(found, state), process, function, context, known(found.number("calls")),
         absent if tasklet else found.number("expire"), absent if tasklet else _linked(found, "wq"),
         absent if tasklet else found.number("wq.key"), found.number("tid"), absent if tasklet else found.number("nice"),
-        found.number(known_text(found.first("wake_date", "call_date"))), caller, _freed(found),
+        found.any_number("wake_date", "call_date"), caller, _freed(found),
         _applet(space, function, context),
     )  # fmt: skip
 
@@ -123,19 +128,20 @@ def _linked(found: Struct, member: str) -> bool | Absence:
 
 
 def _freed(found: Struct) -> bool:
+    """Whether ``caller`` is -1, or has its low bit set."""
     caller = found.number("caller")
     return isinstance(caller, int) and bool(caller & 1)
 
 
-def _caller(space: TypedMemory, found: Struct) -> Caller | Absence:
-    """Through ``caller`` (2.7 on), else the place that builds with DEBUG_TASK keep (up to 2.6)."""
+def read_caller(found: Struct) -> Caller | Absence:
+    """Who woke it last, or freed it: through ``caller`` (2.7 on), else the place that builds with DEBUG_TASK keep."""
     pointer = found.number("caller")
     if isinstance(pointer, Absence):
         return pointer
     if not pointer:
         return Absence("caller", "nobody woke it yet")
     # An odd pointer is that of a freed task: -1 says nothing more, any other its last caller.
-    place = space.at("ha_caller", pointer & ~1)
+    place = found.space.at("ha_caller", pointer & ~1)
     if isinstance(place, Absence):
         return place
     function, file = place.text("func", 100), place.text("file", 200)

@@ -26,7 +26,7 @@ from forensics.logs.panic import Panic
 from forensics.logs.parse import LogReading, parse, parse_stream
 from forensics.logs.systemd import SystemdExit
 from forensics.logs.thread_dump import ThreadDump
-from forensics.logs.trace import TraceFrame
+from forensics.logs.trace import TraceFrame, parse_symbol
 
 __all__ = [
     "BugReport",
@@ -57,4 +57,5 @@ __all__ = [
     "parse",
     "parse_bug",
     "parse_stream",
+    "parse_symbol",
 ]

@@ -25,6 +25,8 @@ _FRAME = re.compile(
 )
 _FIELD = re.compile(r"\s*COREDUMP_(PID|COMM|SIGNAL|SIGNAL_NAME)=(\S{1,64})")
 _INFO_SIGNAL = re.compile(r"\s*Signal: (\d{1,3}) \(")
+#: Lines of `coredumpctl info` from the signal to the message.
+_INFO_LINES = 24
 #: systemd's own limits are 64 frames of 64 threads.
 _MAX_THREADS, _MAX_FRAMES = 256, 256
 
@@ -94,10 +96,14 @@ class CoredumpRecogniser:
         self.found: Kept[CoredumpReport] = Kept()
         self._open: _Open | None = None
         self._fields: dict[str, str] = {}
+        #: Signal and line of what `coredumpctl info` prints above the message.
+        self._above: tuple[str | None, int] = (None, 0)
 
     def feed(self, record: Record) -> None:
         """Read one record."""
         text = record.text
+        if "Signal: " in text and (info := _INFO_SIGNAL.match(text)):
+            self._above = known_signal(info[1]), record.line
         if "COREDUMP_" in text and (known := _FIELD.match(text)):
             self._read_field(known[1], known[2])
         elif "Process " in text and (header := _HEADER.search(text)):
@@ -129,6 +135,9 @@ class CoredumpRecogniser:
         self.close()
         self._fields = fields
         signal = known_signal(number or "") or (self._signal() if fields.get("PID") == str(pid) else None)
+        above, where = self._above
+        signal = signal or (above if 0 < origin.line - where <= _INFO_LINES else None)
+        self._above = None, 0
         self._open = _Open(pid, comm, signal, origin)
 
     def _continue(self, opened: _Open, record: Record) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from forensics.culprit import SIGNAL_FRAME, is_dying
 from forensics.logs.clues import Clue
+from forensics.logs.foreign_frame import UNNUMBERED, ForeignThread, parse_foreign_frame, parse_foreign_thread
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
 from forensics.logs.line import NOWHERE, Origin, Record, origin_field
@@ -17,7 +18,8 @@ from forensics.record import record, replace
 CLUES = (
     *(Clue(b"#%d " % number, b" {0,3}[0<A-Za-z_?]") for number in range(2)),
     Clue(b"LWP ", rb"\d"), Clue(b"TID ", rb"\d"), Clue(b"ignal ", b"[S1-9]"), Clue(b"signal handler called"),
-    Clue(b"SignalName: "), Clue(b"killed by SIG"),
+    Clue(b"SignalName: "), Clue(b"Signal: ", rb"\d"), Clue(b"killed by SIG"), Clue(b"frame #", b"[01]: 0x"),
+    Clue(b"acktrace:"),
 )  # fmt: skip
 
 _QUOTE = re.compile(r"(?:\s?>){1,8} ?(?=[\s#A-Za-z\[\-]|$)")
@@ -27,13 +29,16 @@ _EU_THREAD = re.compile(r"\s*TID (\d{1,10}):\s*$")
 _CURRENT = re.compile(r"\[Current thread is (\d{1,5}) ")
 #: gdb up to 6 printed the number only; ABRT and apport name the signal in fields of their own.
 _SIGNAL = re.compile(
-    r"(?:(?:terminated with|received) signal |killed by (?=SIG)|^\s*SignalName: )(SIG[A-Z]{2,7}|\d{1,3})\b"
+    r"(?:(?:terminated with|received) signal |killed by (?=SIG)|^\s*SignalName: |^Signal: (?=\d{1,2}\s*$))"
+    r"(SIG[A-Z]{2,7}|\d{1,3})\b"
 )
 _RECEIVED = re.compile(r"\s*Thread (\d{1,5}) .{0,128}received signal (SIG[A-Z]{2,7})\b")
 _MAX_FRAMES, _MAX_ALL_FRAMES = 1024, 100_000
 #: Plain backtraces that are compared with the rest; nobody pastes more.
 _MAX_PLAIN = 16
 _FENCE = "```"
+#: Lines between two frames without numbers that belong together.
+_LISTED = 2
 
 
 @record
@@ -137,6 +142,8 @@ class BacktraceRecogniser:
         self._weight = 0
         self._thread: _OpenThread | None = None
         self._frame: FrameText | None = None
+        #: The line of the last frame without a number, or of a heading of such.
+        self._listed = -_LISTED - 1
 
     def feed(self, record: Record) -> None:
         """Read one record."""
@@ -147,8 +154,13 @@ class BacktraceRecogniser:
         if frame_start(text) is not None:
             self._end_frame()
             self._frame = FrameText(text, record.line)
+        elif frame := parse_foreign_frame(text, record.line, record.line - self._listed <= _LISTED):
+            self._end_frame()
+            self._add_foreign(frame)
         elif not self._feed_header(text) and self._frame is not None and not self._frame.take(text):
             self._end_frame()
+        if "acktrace:" in text:
+            self._listed = record.line
 
     def close(self) -> None:
         """End the open backtrace."""
@@ -160,12 +172,24 @@ class BacktraceRecogniser:
         self._threads, self._signal, self._current, self._origin, self._weight = [], None, None, NOWHERE, 0
 
     def _feed_header(self, text: str) -> bool:
+        if "thread #" in text and (foreign := parse_foreign_thread(text)):
+            self._begin_foreign(foreign)
+            return True
         if "LWP" in text or "TID" in text or "Thread " in text:
             return self._begin_thread(text)
         if ("ignal" in text or "killed by SIG" in text) and (signal := _SIGNAL.search(text)):
             self._begin_signal(signal[1])
             return True
         return False
+
+    def _begin_foreign(self, thread: ForeignThread) -> None:
+        if thread.selected and thread.signal:
+            self._begin_signal(thread.signal)
+        self._end_thread()
+        self._thread = _OpenThread(thread.number, thread.lwp)
+        if thread.selected:
+            self._current = thread.number
+        self._note(self._here.origin)
 
     def _begin_signal(self, name: str) -> None:
         if self._threads or self._thread:
@@ -199,8 +223,19 @@ class BacktraceRecogniser:
             return
         bare = self._thread is not None and self._thread.bare
         frame, self._frame = parse_pasted_frame(self._frame.text(), self._frame.line, bare), None
-        if frame is None:
-            return
+        if frame is not None:
+            self._add(frame)
+
+    def _add_foreign(self, frame: PastedFrame) -> None:
+        """Frames without numbers belong together when they stand together; one alone is none, so they count from 1."""
+        if frame.index == UNNUMBERED:
+            last = self._thread.frames[-1] if self._thread and self._thread.frames else None
+            together = last is not None and frame.line - last.line <= _LISTED
+            frame = replace(frame, index=last.index + 1 if last is not None and together else 1)
+            self._listed = frame.line
+        self._add(frame)
+
+    def _add(self, frame: PastedFrame) -> None:
         self._note(replace(self._here.origin, line=frame.line))
         thread = self._thread
         if thread is None or (thread.frames and frame.index <= thread.frames[-1].index):

@@ -51,7 +51,7 @@ NEEDLES = tuple(dict.fromkeys(clue.needle for clue in CLUES))
 INTERESTING = re.compile(b"|".join(dict.fromkeys(clue.expression for clue in CLUES)))
 
 #: Not worth a search of the whole log, as these follow what is: frames of a debugger, with all their locals between.
-_GOES_ON = re.compile(rb"#\d{1,5} {1,4}[0<A-Za-z_?]|curr_task=0|exec_ctx:")
+_GOES_ON = re.compile(rb"#\d{1,5}:? {1,4}[0<A-Za-z_?]|curr_task=0|exec_ctx:")
 
 #: Lines decoded after an interesting one whatever they hold: explanations, stream dumps, wrapped frames.
 WINDOW = 48

@@ -9,7 +9,10 @@ from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
 from forensics.record import record, replace
 
-CLUES = (Clue(b"segfault at "), Clue(b"general protection"), Clue(b"] trap ", b"[a-z]"), Clue(b"Code: ", b"[0-9a-f<]"))
+CLUES = (
+    Clue(b"segfault at "), Clue(b"general protection"), Clue(b"] trap ", b"[a-z]"), Clue(b"Code: ", b"[0-9a-f<(]"),
+    Clue(b"]: unhandled ", b"[a-z]"),
+)  # fmt: skip
 
 _FAULT = re.compile(
     r"(?:^|\s)(?P<comm>\S{1,64})\[(?P<pid>\d{1,10})\][: ]{1,2}"
@@ -25,8 +28,32 @@ _MAPPING = re.compile(
 )
 _CODE = re.compile(r"(?:^|\s)Code: ((?:<?[0-9a-f]{2}>? ?){1,128})\s*$")
 _BYTE = re.compile(r"<?[0-9a-f]{2}>?")
+#: arm64 prints instructions, the one that faulted in parentheses.
+_WORDS = re.compile(r"(?:^|\s)Code: ((?:\(?[0-9a-f]{8}\)? ?){1,32})\s*$")
+#: arch/arm64/mm/fault.c and kernel/traps.c: the number and address up to 4.16, the class of the exception after.
+_ARM = re.compile(
+    r"(?:^|\s)(?P<comm>\S{1,64})\[(?P<pid>\d{1,10})\]: unhandled (?:exception: )?"
+    r"(?:[A-Z][\w ()/]{0,63}, ESR 0x(?P<esr>[0-9a-f]{1,16}), )?(?P<what>[A-Za-z][^,\[]{0,63}?)"
+    r"(?: \(\d{1,3}\) at 0x(?P<address>[0-9a-f]{1,16}), esr 0x(?P<old_esr>[0-9a-f]{1,16}))?(?=,? in \S|\s*$)"
+)
+_WORD = re.compile(r"\(?[0-9a-f]{8}\)?")
+_REGISTER = re.compile(r"\b(pc|sp) : \[?<?([0-9a-f]{8,16})\b")
+#: The signal that follows a trap (arch/x86/kernel/traps.c); all that is not here is a SIGSEGV.
+_SIGNALS = {
+    "invalid opcode": "SIGILL", "undefined instruction": "SIGILL", "divide error": "SIGFPE", "int3": "SIGTRAP",
+    "debug": "SIGTRAP", "stack segment": "SIGBUS", "alignment check": "SIGBUS", "fp exception": "SIGFPE",
+    "x87": "SIGFPE", "SIMD": "SIGFPE", "alignment fault": "SIGBUS",
+    "alignment exception": "SIGBUS", "synchronous external abort": "SIGBUS",
+}  # fmt: skip
+#: The class of an arm64 syndrome is in its bits 26 to 31; the error codes of x86 are small.
+_SYNDROME = 1 << 26
+_WRITE = "a write to address 1"
+#: How HAProxy up to 2.7 ends itself: writes of 0 to address 1 (include/haproxy/bug.h), as the kernel shows the code.
+_OWN_END = (b"\xc6\x04\x25\x01\x00\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00\x00")
 #: The code line follows its fault at once; others of the ring buffer may come between.
 _CODE_WITHIN = 8
+#: The registers of an arm64 stand before it.
+_ARM_WITHIN = 24
 
 
 @record
@@ -37,7 +64,8 @@ class KernelFault:
     opcode": the ud2 of BUG_ON since 2.8). ``pid`` is the thread's id (LWP). ``address`` is
     None where the kernel does not print it. ``base`` and ``size`` are those of the mapping
     that holds ``ip``, ``module_offset`` is the file offset of ``ip`` on kernels that print
-    it. ``code`` are the bytes around ``ip``, which is at index ``code_ip`` in them.
+    it. ``code`` are the bytes around ``ip``, which is at index ``code_ip`` in them. On arm64 ``ip`` and ``sp``
+    are 0 where the registers are not printed, and ``error`` is the syndrome (ESR).
     """
 
     pid: int
@@ -57,6 +85,27 @@ class KernelFault:
     line: int
     origin: Origin = origin_field()
 
+    @property
+    def signal(self) -> str:
+        """The signal that the kernel sends for it."""
+        trap = self.trap or ""
+        return next((signal for word, signal in _SIGNALS.items() if word in trap), "SIGSEGV")
+
+    @property
+    def deliberate(self) -> str:
+        """The instruction by which HAProxy ended itself, "" where the line does not show one.
+
+        `ud2` and `udf` are such an instruction anywhere in its own code; a write to address 1 is one by its code,
+        or where that is not shown, by being a write (bit 1 of the error on x86, bit 6 of the syndrome on arm64).
+        """
+        if self.signal == "SIGILL":
+            return "an instruction that is made to fail"
+        if self.address != 1:
+            return ""
+        if self.error < _SYNDROME and self.code is not None and self.code_ip is not None:
+            return _WRITE if self.code[self.code_ip :].startswith(_OWN_END) else ""
+        return _WRITE if self.error & (0x40 if self.error >= _SYNDROME else 2) else ""
+
 
 class KernelRecogniser:
     """Collects the faults that the kernel logged, of any program."""
@@ -72,21 +121,83 @@ class KernelRecogniser:
             if fault := parse_fault(record):
                 self.found.append(fault)
                 self._last = fault
+        elif "]: unhandled " in text:
+            if fault := _parse_arm(record):
+                self.found.append(fault)
+                self._last = fault
         elif "Code: " in text and self._last:
             self._add_code(self._last, record)
+        elif " : " in text and self._last:
+            self._add_registers(self._last, record)
 
     def close(self) -> None:
         """Nothing stays open: the code is added to the fault that it follows."""
 
     def _add_code(self, fault: KernelFault, record: Record) -> None:
-        match = _CODE.search(record.text)
-        if match and fault.kind == "segfault" and fault.code is None and record.line - fault.line <= _CODE_WITHIN:
-            # Damage may have taken the blanks: bytes are two digits each, whatever stands between.
-            words = _BYTE.findall(match[1])
-            marked = next((index for index, word in enumerate(words) if word.startswith("<")), None)
-            code = bytes.fromhex("".join(word.strip("<>") for word in words))
-            self._last = replace(fault, code=code, code_ip=marked)
-            self.found.amend(fault, self._last)
+        if fault.code is not None:
+            return
+        code, marked, arm = _read_code(record.text)
+        # No code follows the `traps:` lines of x86.
+        if (
+            code
+            and (arm or fault.kind == "segfault")
+            and record.line - fault.line <= (_ARM_WITHIN if arm else _CODE_WITHIN)
+        ):
+            self._amend(fault, replace(fault, code=code, code_ip=marked))
+
+    def _amend(self, fault: KernelFault, complete: KernelFault) -> None:
+        self._last = complete
+        self.found.amend(fault, complete)
+
+    def _add_registers(self, fault: KernelFault, record: Record) -> None:
+        """arm64 prints them below the fault."""
+        if (fault.ip and fault.sp) or record.line - fault.line > _ARM_WITHIN:
+            return
+        found = {name: int(value, 16) for name, value in _REGISTER.findall(record.text)}
+        if found:
+            self._amend(fault, replace(fault, ip=fault.ip or found.get("pc", 0), sp=fault.sp or found.get("sp", 0)))
+
+
+def _read_code(text: str) -> tuple[bytes, int | None, bool]:
+    """The bytes of a code line, where the marked instruction begins, and whether it is arm64's."""
+    if match := _CODE.search(text):
+        # Damage may have taken the blanks: bytes are two digits each, whatever stands between.
+        words = _BYTE.findall(match[1])
+        code = bytes.fromhex("".join(word.strip("<>") for word in words))
+        return code, next((at for at, word in enumerate(words) if word.startswith("<")), None), False
+    if match := _WORDS.search(text):
+        words = _WORD.findall(match[1])
+        code = b"".join(bytes.fromhex(word.strip("()"))[::-1] for word in words)
+        return code, next((4 * at for at, word in enumerate(words) if word.startswith("(")), None), True
+    return b"", None, False
+
+
+def _parse_arm(record: Record) -> KernelFault | None:
+    """The fault that an arm64 kernel reports (`print-fatal-signals`, `exception-trace`)."""
+    match = _ARM.search(record.text)
+    if match is None:
+        return None
+    mapping = _MAPPING.search(record.text, match.end())
+    part = mapping.groupdict() if mapping else {}
+    segfault = "translation fault" in match["what"] or "permission fault" in match["what"]
+    return KernelFault(
+        pid=int(match["pid"]),
+        comm=match["comm"],
+        kind="segfault" if segfault else "trap",
+        trap=None if segfault else match["what"],
+        address=_number(match["address"]),
+        ip=0,
+        sp=0,
+        error=int(match["esr"] or match["old_esr"] or "0", 16),
+        module=part.get("module"),
+        module_offset=_number(part.get("offset")),
+        base=_number(part.get("base")),
+        size=_number(part.get("size")),
+        code=None,
+        code_ip=None,
+        line=record.line,
+        origin=record.origin,
+    )
 
 
 def parse_fault(record: Record) -> KernelFault | None:

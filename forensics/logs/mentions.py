@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
+from forensics.logs.report_lines import DETAILS, REPORT_LINES
 from forensics.record import record
 
 CLUES = (
     Clue(b"xy version "), Clue(b"executable is "), Clue(b"Status: ", b"[lsdEou]"), Clue(b"*** "),
     Clue(b"corruption ("), Clue(b"vs. prev"), Clue(b"linked list"), Clue(b"(): "), Clue(b"glibc error"),
     Clue(b"Assertion `"), Clue(b"AddressSanitizer"), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
-    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"),
+    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ecutablePath: "),
 )  # fmt: skip
 
 #: What ends a process by itself, and says so in a line of its own.
@@ -24,8 +26,9 @@ FATAL_MENTIONS = frozenset({"libc abort", "asan", "lua", "openssl", "pool", "spi
 class Mention:
     """One line worth knowing.
 
-    ``what`` is one of: version, executable, status, libc abort, asan, lua, openssl, pool,
-    pool caller, pool free, pool name, spinning, blocked traffic warning, deliberate.
+    ``what`` is one of: version, executable, status, libc abort, asan, lua, openssl, pool, spinning,
+    blocked traffic warning, deliberate, unexpected death, all exited, core refused; or what a line
+    of a report tells (see ``report_lines.DETAILS``).
     """
 
     what: str
@@ -52,19 +55,22 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("version", "haproxy version is ", r"haproxy version is (\S{1,128})"),
         ("version", "Proxy version ", r"(?:^|\s)HA-?Proxy version (\d\S{0,127})"),
         ("executable", "path to executable is ", rf"path to executable is {_VALUE}"),
+        ("executable", "ExecutablePath: ", rf"^ExecutablePath: {_VALUE}"),
+        ("version", "Package: haproxy ", r"^Package: haproxy (\d\S{0,127})"),
         ("status", "Status: ", rf"^\s*Status: ({_STATUS})"),
         ("libc abort", "", rf"^\s*({_LIBC})"),
         ("libc abort", "Assertion `", r"^(.{0,768}Assertion `.{1,512}' failed)"),
-        ("asan", "AddressSanitizer: ", r"ERROR: AddressSanitizer: ([\w-]{1,64})"),
+        ("asan", "AddressSanitizer: ", r"ERROR: (?:HW)?AddressSanitizer: ([\w-]{1,64})"),
         ("lua", "unprotected error", rf"PANIC: unprotected error in call to Lua API {_VALUE}"),
         ("openssl", "nternal error", r"((?:OPENSSL|OpenSSL) internal error: .{0,512})"),
         ("pool", "pool inconsistency", r"pool inconsistency detected in thread \d{1,5}: (.{1,128})"),
         ("pool", "Contents around first", r"(Contents around first corrupted address) relative to pool item"),
-        ("pool caller", "caller: 0x", r"^\s*caller: 0x[0-9a-f]{1,16} \((\S{1,512})\)"),
-        ("pool free", "pool_free() location", r"Resolving the tag as a pool_free\(\) location: (\S{1,512})"),
-        ("pool name", "pool: 0x", r"^\s*pool: 0x[0-9a-f]{1,16} \('([^']{1,64})'"),
         ("spinning", "is spinning at ", r"A bogus (\w{1,32} \[[^\]]{0,64}\] is spinning at \d{1,20} calls per second)"),
         ("blocked traffic warning", "has stopped processing traffic for ", rf"({_BLOCKED})"),
+        ("unexpected death", "unexpectedly died", r"(A worker process unexpectedly died and .{1,200})"),
+        ("all exited", "All workers exited", r"All workers exited\. Exiting\.\.\. \((\d{1,3})\)"),
+        ("core refused", "RLIMIT_CORE", r"Process \d{1,10}\s?\(haproxy\) (has RLIMIT_CORE set to 1)"),
+        ("core refused", " pipe failed", r"(\|\S{1,256} pipe failed)"),
         ("deliberate", "'debug dev ", r"triggered on purpose from the CLI '(debug dev \w{1,64})"),
     )
 )
@@ -77,13 +83,26 @@ class MentionRecogniser:
 
     def __init__(self) -> None:
         self.found: Kept[Mention] = Kept()
+        self._report: str | None = None
+        self._report_ends = 0
 
     def feed(self, record: Record) -> None:
         """Read one record."""
+        self._search(_SHAPES, record)
+        if self._report is not None and record.line <= self._report_ends:
+            self._search(DETAILS[self._report], record)
+        self._search_command(record)
+
+    def _search(self, shapes: Iterable[tuple[str, str, re.Pattern[str]]], record: Record) -> None:
         text = record.text
-        for what, guard, shape in _SHAPES:
+        for what, guard, shape in shapes:
             if guard in text and (match := shape.search(text)):
                 self.found.append(Mention(what, match[1].strip(), record.line, record.origin))
+                if what in DETAILS:
+                    self._report, self._report_ends = what, record.line + REPORT_LINES
+
+    def _search_command(self, record: Record) -> None:
+        text = record.text
         if "_cli_" in text and (command := _COMMAND.search(text)):
             self.found.append(Mention("deliberate", f"debug dev {command[1]}", record.line, record.origin))
 

@@ -16,6 +16,7 @@ MAGICS: tuple[tuple[bytes, str], ...] = (
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"BZh", "bzip2"),
+    (b"ProblemT", "apport"),
 )
 
 #: What the decompressors raise on bytes that are not what they seem. zstandard and lz4 have
@@ -49,6 +50,8 @@ def damage_errors(compression: str) -> tuple[type[Exception], ...]:
         import zlib
 
         return (*_STANDARD_ERRORS, zlib.error)
+    if compression == "apport":
+        return tuple(dict.fromkeys((*damage_errors("gzip"), *damage_errors("zstd"))))
     return _STANDARD_ERRORS
 
 
@@ -73,7 +76,18 @@ def decompressing(raw: IO[bytes], compression: str) -> IO[bytes]:
         import bz2
 
         return cast(IO[bytes], bz2.BZ2File(raw, "rb"))
+    if compression == "apport":
+        from forensics.memory.apport import EncodedCore
+
+        encoded = io.BufferedReader(EncodedCore(raw), 1 << 16)
+        return decompressing(encoded, _within(encoded.peek(8)))
     return raw
+
+
+def _within(head: bytes) -> str:
+    """The compression of a core in a report, which holds no report again."""
+    inner = compression_of(head)
+    return inner if inner != "apport" else ""
 
 
 def _lz4(raw: IO[bytes]) -> IO[bytes]:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
-from forensics.haproxy.activity import BUSY
+from forensics.haproxy.occupation import BUSY
 from forensics.report.document import Thread
 from forensics.report.lines import Line, wrapped
 from forensics.report.machine import instruction_lines, machine_to_json, register_lines
 from forensics.report.render_json import Json, thread_to_json
 from forensics.report.safe_text import harmless, one_line
 from forensics.report.stack import stack_lines
-from forensics.report.stacks_view import Group, StacksView, activity_of_stack, groups_of
+from forensics.report.stacks_view import Group, StacksView, groups_of, occupation_of_stack
 
 if TYPE_CHECKING:
     from forensics.unwind.variables import FrameVariables, Variable
@@ -52,10 +52,10 @@ def _group_lines(view: StacksView, group: Group, width: int) -> Iterator[Line]:
     many = len(group.threads) > 1
     names = f"Threads {_ranges(one.number for one in group.threads)}" if many else f"Thread {first.number}"
     lwps = _ranges(one.lwp for one in group.threads)
-    yield from wrapped(f"{names} (LWP {lwps}): {group.activity.words}", width, "heading", "", "    ")
+    yield from wrapped(f"{names} (LWP {lwps}): {group.occupation.words}", width, "heading", "", "    ")
     variables = view.variables.get(first.lwp or -1)
     below = [list(_variable_lines(one, width)) for one in variables or ()]
-    yield from stack_lines(first, width, below, mark=group.activity.rank < BUSY, brief=True)
+    yield from stack_lines(first, width, below, mark=group.occupation.rank < BUSY, brief=True)
     if view.machine is not None and view.machine.lwp == first.lwp:
         yield from instruction_lines(view.machine, width)
         yield from register_lines(view.machine, width)
@@ -131,7 +131,7 @@ def _assignment(one: Variable) -> str:
 def _to_json(view: StacksView) -> dict[str, Json]:
     threads: list[Json] = []
     for stack in view.stacks:
-        thread = thread_to_json(Thread.of(stack, activity_of_stack(stack, view.core).words))
+        thread = thread_to_json(Thread.of(stack, occupation_of_stack(stack, view.core).words))
         _add_variables(thread.get("frames"), view.variables.get(stack.lwp, ()))
         threads.append(thread)
     shown: dict[str, Json] = {"threads": threads}

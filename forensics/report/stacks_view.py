@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from forensics.absence import Absence
 from forensics.elf.core import CoreDump
 from forensics.elf.notes import SignalInfo
-from forensics.haproxy.activity import CRASHED, Activity, activity_of
+from forensics.haproxy.occupation import CRASHED, Occupation, occupation_of
 from forensics.record import field, record
 from forensics.report.document import Thread
 from forensics.unwind.frame import ThreadStack
@@ -50,15 +50,15 @@ class Group:
     """Threads with equal stacks, and what they were doing."""
 
     threads: tuple[Thread, ...]
-    activity: Activity
+    occupation: Occupation
 
 
-def activity_of_stack(stack: ThreadStack, core: CoreDump) -> Activity:
+def occupation_of_stack(stack: ThreadStack, core: CoreDump) -> Occupation:
     """What the thread was doing."""
     signal = core.signal
     if stack.crashed and signal is not None:
-        return Activity(CRASHED, f"crashed ({signal.name}{_cause(signal, core)})")
-    return activity_of([frame.function for frame in stack.frames])
+        return Occupation(CRASHED, f"crashed ({signal.name}{_cause(signal, core)})")
+    return occupation_of([frame.function for frame in stack.frames])
 
 
 def _cause(signal: SignalInfo, core: CoreDump) -> str:
@@ -71,12 +71,12 @@ def _cause(signal: SignalInfo, core: CoreDump) -> str:
 
 def groups_of(view: StacksView) -> list[Group]:
     """Equal stacks once: the crashed one first, idle ones last, large groups before small ones."""
-    found: dict[tuple[object, ...], tuple[list[Thread], Activity]] = {}
+    found: dict[tuple[object, ...], tuple[list[Thread], Occupation]] = {}
     for stack in view.stacks:
-        activity = activity_of_stack(stack, view.core)
-        thread = Thread.of(stack, activity.words)
+        occupation = occupation_of_stack(stack, view.core)
+        thread = Thread.of(stack, occupation.words)
         alone = stack.lwp if view.every or stack.lwp in view.variables else 0
         key = (stack.crashed, alone, *(frame.name for frame in thread.frames))
-        found.setdefault(key, ([], activity))[0].append(thread)
-    groups = [Group(tuple(threads), activity) for threads, activity in found.values()]
-    return sorted(groups, key=lambda group: (group.activity.rank, -len(group.threads)))
+        found.setdefault(key, ([], occupation))[0].append(thread)
+    groups = [Group(tuple(threads), occupation) for threads, occupation in found.values()]
+    return sorted(groups, key=lambda group: (group.occupation.rank, -len(group.threads)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
+from forensics.haproxy.activity import Counted, read_thread_counters
 from forensics.haproxy.global_state import GlobalState
 from forensics.haproxy.state import State
-from forensics.haproxy.thread_counters import Counted, read_thread_counters
 from forensics.show.answer import Answer, Question
 
 _NOBODY = Absence("thread_id, date_now", "HAProxy tells those of the thread that answers, and a core has none")

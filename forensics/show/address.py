@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
-from forensics.haproxy.address import Addresses, Explained
-from forensics.haproxy.crash_addresses import read_crash_addresses
-from forensics.haproxy.poison import TEXT
+from forensics.haproxy.addresses.crash import read_crash_addresses
+from forensics.haproxy.addresses.explained import Addresses, Explained
+from forensics.haproxy.addresses.poison import TEXT
 from forensics.haproxy.state import State
 from forensics.show.answer import Answer, Question
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
+from forensics.haproxy.clock import read_moment
 from forensics.haproxy.connection import Connection
 from forensics.haproxy.fd import Descriptor, Descriptors
 from forensics.haproxy.flags import Branch, branch_of, names_of
 from forensics.haproxy.listener import Listener
-from forensics.haproxy.moment import read_moment
 from forensics.haproxy.server import Server
 from forensics.haproxy.sockaddr import SocketAddress
 from forensics.haproxy.state import State

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from forensics.absence import Absence
+from forensics.haproxy.clock import Moment
 from forensics.haproxy.global_state import GlobalState
 from forensics.haproxy.release import Release
 from forensics.haproxy.state import State
@@ -131,8 +132,8 @@ def _uptime_seconds(asked: Asked) -> int | Absence:
     """Whole seconds. 2.2, whose counters of events go by seconds, takes the seconds of one date from the other's."""
     clock, counter = asked.clock, asked.space.layout("freq_ctr")
     by_second = not isinstance(counter, Absence) and "curr_sec" in counter.fields
-    if by_second and isinstance(clock.start, int) and isinstance(clock.seconds, tuple):
-        return max(clock.seconds[0] - clock.start // 1_000_000, 0)
+    if by_second and isinstance(clock.start, int) and isinstance(clock.now, Moment):
+        return max(clock.now.seconds - clock.start // 1_000_000, 0)
     return clock.uptime if isinstance(clock.uptime, Absence) else clock.uptime // 1_000_000
 
 

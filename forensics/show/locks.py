@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.haproxy.lock_holders import held, history
-from forensics.haproxy.locks import Lock, Locks
+from forensics.haproxy.locks.awaited import Lock, Locks
+from forensics.haproxy.locks.holders import held, history
+from forensics.haproxy.locks.spin import Spin
 from forensics.haproxy.plock import LockWord
-from forensics.haproxy.spin import Spin
 from forensics.haproxy.state import State
 from forensics.show.answer import Answer, Question
 

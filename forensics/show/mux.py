@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from forensics.absence import Absence
 from forensics.haproxy.channel import Buffer
+from forensics.haproxy.clock import Moment
 from forensics.haproxy.connection import Connection
 from forensics.haproxy.http_txn import METHODS
 from forensics.haproxy.leads import Leads
-from forensics.haproxy.moment import Moment
 from forensics.haproxy.mux_endpoint import Endpoint
 from forensics.haproxy.mux_h1 import H1Connection, H1Stream, read_h1c, read_h1s
 from forensics.haproxy.mux_h2 import H2Connection, H2Stream, read_h2c, read_h2s

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
-from forensics.haproxy.moment import Moment, read_moment
+from forensics.haproxy.clock import Moment, read_moment
+from forensics.haproxy.leads import number
 from forensics.haproxy.peer_session import PeerSession, peer_address, read_session
-from forensics.haproxy.peers import Peer, PeersSection, SharedTable, number, read_peers
+from forensics.haproxy.peers import Peer, PeersSection, SharedTable, read_peers
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import Struct
 from forensics.haproxy.walks import Walk

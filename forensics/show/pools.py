@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from forensics.absence import Absence
 from forensics.errors import UsageError
 from forensics.haproxy.pool import SHARED, Pool, Pools, Usage
-from forensics.haproxy.pool_doubts import Doubts
+from forensics.haproxy.pools.doubts import Doubts
 from forensics.haproxy.state import State
 from forensics.record import open_record
 from forensics.show.answer import Answer, Question

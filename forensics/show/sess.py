@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.errors import UsageError
 from forensics.haproxy.channel import Channel
+from forensics.haproxy.clock import Moment, read_moment
 from forensics.haproxy.flags import branch_of
-from forensics.haproxy.moment import ETERNITY, Moment, read_moment
 from forensics.haproxy.proxy import BACKEND
 from forensics.haproxy.side_expiry import receive_expiry, send_expiry
 from forensics.haproxy.state import State
 from forensics.haproxy.stconn import Side
 from forensics.haproxy.stream import Stream, Streams
+from forensics.haproxy.ticks import ETERNITY
 from forensics.show.answer import Answer, Question
 from forensics.show.secrets import Secrets
 from forensics.show.sess_details import Details

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.haproxy.appctx import Appctx
 from forensics.haproxy.channel import Channel
+from forensics.haproxy.clock import Moment
 from forensics.haproxy.connection import Connection
 from forensics.haproxy.filters import Filter
 from forensics.haproxy.flags import Branch
 from forensics.haproxy.leads import Leads, number
-from forensics.haproxy.moment import ETERNITY, Moment, tick_add
 from forensics.haproxy.obj_type import Object
 from forensics.haproxy.proxy import BACKEND, Proxy
 from forensics.haproxy.side_expiry import receive_expiry, send_expiry
@@ -25,6 +25,7 @@ from forensics.haproxy.stconn import Side
 from forensics.haproxy.stream import Stream
 from forensics.haproxy.stream_task import StreamTask
 from forensics.haproxy.structs import Struct, TypedMemory
+from forensics.haproxy.ticks import ETERNITY, tick_add
 from forensics.show.mux import MuxText
 from forensics.show.secrets import Secrets
 from forensics.show.sess_flags import flag_lines

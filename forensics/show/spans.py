@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.haproxy.moment import ETERNITY, Moment
+from forensics.haproxy.clock import Moment
+from forensics.haproxy.ticks import ETERNITY
 
 _UNITS = ((86400, 1 << 40, "d"), (3600, 86400, "h"), (60, 3600, "m"), (1, 60, "s"))
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from forensics.absence import Absence
-from forensics.haproxy.moment import Moment, read_moment
+from forensics.haproxy.clock import Moment, read_moment
 from forensics.haproxy.state import State
 from forensics.haproxy.stick_entry import Entries, Entry
 from forensics.haproxy.stick_table import StickTable, read_tables

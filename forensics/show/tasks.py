@@ -12,6 +12,7 @@ from itertools import islice
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
+from forensics.haproxy.clock import Moment, read_moment
 from forensics.haproxy.queues import (
     RUN,
     WAIT,
@@ -21,8 +22,6 @@ from forensics.haproxy.queues import (
     iter_addresses,
     iter_queued,
     iter_queues,
-    now_ms,
-    until,
 )
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import known
@@ -95,7 +94,7 @@ def _chosen(state: State, queues: list[Queue], told: Queues, question: Question)
 
 
 def _listed(state: State, queues: list[Queue], told: Queues, question: Question) -> Iterator[str]:
-    now, last = now_ms(state), ""
+    now, last = read_moment(state.space), ""
     for one in _chosen(state, queues, told, question):
         if one.queue.name != last:
             last = one.queue.name
@@ -103,7 +102,7 @@ def _listed(state: State, queues: list[Queue], told: Queues, question: Question)
         yield f"  {_line(one, now)}"
 
 
-def _line(one: Queued, now: int | Absence) -> str:
+def _line(one: Queued, now: Moment | Absence) -> str:
     task = one.task
     if isinstance(task, Absence):
         return f"{one.address:#x} {task.reason}"
@@ -124,7 +123,7 @@ def _tick(value: int | Absence) -> int:
     return 0 if isinstance(value, Absence) else value & 0xFFFFFFFF
 
 
-def when(tick: int | Absence, now: int | Absence) -> str:
+def when(tick: int | Absence, now: Moment | Absence) -> str:
     """``<NEVER>``, ``in 1200 ms``, ``350 ms ago``."""
     if isinstance(tick, Absence):
         return "?"
@@ -132,7 +131,7 @@ def when(tick: int | Absence, now: int | Absence) -> str:
         return "<NEVER>"
     if isinstance(now, Absence):
         return f"tick {tick & 0xFFFFFFFF}"
-    left = until(tick, now)
+    left = now.left(tick)
     return f"in {left} ms" if left >= 0 else f"{-left} ms ago"
 
 
@@ -144,11 +143,11 @@ def _plain_counts(state: State, queues: list[Queue], told: Queues) -> dict[str, 
 
 
 def _plain(state: State, queues: list[Queue], told: Queues, question: Question) -> list[dict[str, object]]:
-    now = now_ms(state)
+    now = read_moment(state.space)
     return [_plain_one(one, now) for one in _chosen(state, queues, told, question)]
 
 
-def _plain_one(one: Queued, now: int | Absence) -> dict[str, object]:
+def _plain_one(one: Queued, now: Moment | Absence) -> dict[str, object]:
     task = one.task
     found: dict[str, object] = {"queue": one.queue.name, "kind": one.queue.kind, "thread": one.queue.thread}
     if not isinstance(task, Task):

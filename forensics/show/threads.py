@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from itertools import islice
 
 from forensics.absence import Absence
-from forensics.haproxy.activity import IDLE, activity_of
-from forensics.haproxy.dump_text import DumpText, iter_dumps
-from forensics.haproxy.lock_holders import held, history
+from forensics.haproxy.death.dump_text import DumpText, iter_dumps
+from forensics.haproxy.locks.holders import held, history
+from forensics.haproxy.locks.waits import running_frames
+from forensics.haproxy.occupation import IDLE, occupation_of
 from forensics.haproxy.state import State
 from forensics.haproxy.structs import known
 from forensics.haproxy.task import Task, read_task
 from forensics.haproxy.threads import Thread
-from forensics.haproxy.waits import running_frames
 from forensics.report.scrub import scrub_text
 from forensics.show.answer import Answer, Question
 from forensics.unwind.frame import ThreadStack
@@ -183,7 +183,7 @@ def task_lines(state: State, address: int | Absence) -> Iterator[str]:
 
 def _trace(state: State, thread: Thread) -> Iterator[str]:
     stack = stack_of(state, thread)
-    if stack is None or activity_of([frame.function for frame in stack.frames]).rank == IDLE:
+    if stack is None or occupation_of([frame.function for frame in stack.frames]).rank == IDLE:
         return
     frames = [frame for frame in running_frames(stack) if not frame.inlined]
     yield f"{_INDENT}call trace({len(frames)}):"

@@ -12,6 +12,7 @@ import pytest
 from forensics.batch.inputs import Ignored, find_inputs
 from forensics.batch.result import ScanResult
 from forensics.errors import UsageError
+from tests.builders import apport
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SAMPLES = CHECKOUT / "samples"
@@ -207,3 +208,12 @@ def test_a_pattern_that_fits_nothing_is_an_input_that_will_fail() -> None:
 def test_standard_input_is_refused() -> None:
     with pytest.raises(UsageError, match="not standard input"):
         found("-")
+
+
+def test_a_directory_of_abrt_is_one_input_and_a_report_of_apport_another(tmp_path: Path) -> None:
+    problem = tmp_path / "ccpp-2026-11-25-10:00:00-7"
+    problem.mkdir()
+    for name in ("type", "reason", "backtrace", "os_release"):
+        (problem / name).write_text("haproxy killed by SIGSEGV\n", encoding="utf-8")
+    apport.write_report(tmp_path / "haproxy.crash", b"core")
+    assert names(tmp_path) == ["haproxy.crash", problem.name]

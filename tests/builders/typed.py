@@ -33,6 +33,10 @@ class MadeUp(TypedMemory):
         """One of the variables that were given."""
         return self._extents.get(name) or Absence(f"variable {name}", "it was not given")
 
+    def listed(self, name: str) -> tuple[int, int] | Absence:
+        """As ``extent``."""
+        return self.extent(name)
+
     def text(self, address: int, most: int = 1024) -> str | Absence:
         """The string there."""
         return self.memory.string(address, most)

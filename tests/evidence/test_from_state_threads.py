@@ -46,7 +46,7 @@ def test_a_deadlock_tells_task_and_lock() -> None:
     assert found["task.freed"] is False
     assert found["threads.waiting"] == 2
     assert found["threads.isolated"] == 0
-    assert (found["lock.word"], found["lock.word_state"], found["lock.owner"]) == (0x100000004, "seek", "nobody")
+    assert (found["lock.word"], found["lock.state"], found["lock.owner"]) == (0x100000004, "seek", "nobody")
     assert str(found["lock.name"]).startswith("lock.")
     assert crash.gaps == ()
     word = crash.get("lock.word")
@@ -61,7 +61,7 @@ def test_a_table_whose_lock_is_waited_for_is_named() -> None:
     _witness, crash = told(golden.SAMPLES / "sharding-with-peers-2.9.6/core.zst", Places(packs=(str(golden.SYMBOLS),)))
     found = values(crash)
     assert found["lock.name"] == "table clients, updt_lock"
-    assert (found["lock.word"], found["lock.word_state"], found["lock.owner"]) == (0x500000004, "write", "nobody")
+    assert (found["lock.word"], found["lock.state"], found["lock.owner"]) == (0x500000004, "write", "nobody")
     assert found["task.function"] == "process_stream"
     assert found["threads.waiting"] == 2
 
@@ -71,7 +71,7 @@ def test_a_stripped_package_tells_the_wait_and_not_the_name() -> None:
     _witness, crash = of_build(core, "package-3.4")
     found = values(crash)
     assert found["threads.waiting"] == 2
-    assert found["lock.word_state"] == "seek"
+    assert found["lock.state"] == "seek"
     assert "lock.name" not in found
     assert [gap.subject for gap in crash.gaps] == ["lock.name"]
 

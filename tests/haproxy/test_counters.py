@@ -12,7 +12,7 @@ from forensics.api import Options, open_core
 from forensics.elf.image import ElfImage
 from forensics.elf.module import Module
 from forensics.haproxy.counters import Counters, read_counters
-from forensics.haproxy.death import decide
+from forensics.haproxy.death.cause import decide
 from forensics.memory.process import Memory
 from forensics.memory.random_access import LocalFile
 from forensics.symbols.checks import COUNT_OFFSET, ENTRY, MAX_CHECKS

@@ -1,27 +1,21 @@
-"""Rates and clocks: what HAProxy works out from its counters when somebody asks."""
+"""Rates: what HAProxy works out from its counters when somebody asks."""
 
 from __future__ import annotations
 
 import pytest
 
 from forensics.absence import Absence
-from forensics.haproxy.clock import Clock, read_clock
-from forensics.haproxy.freq_ctr import read_rate
+from forensics.haproxy.clock import Moment
+from forensics.haproxy.freq_ctr import rate_of, read_rate
 from forensics.haproxy.structs import Struct
 from tests.builders.memory import START, memory_of
 from tests.builders.typed import MadeUp, layout_of
-
-NONE = Absence("clock", "not told")
 
 
 def counter(tick: int, current: int, past: int, *, first: str = "curr_tick") -> Struct:
     layout = layout_of("freq_ctr", **{first: 0, "curr_ctr": 4, "prev_ctr": 8})
     data = b"".join(value.to_bytes(4, "little") for value in (tick, current, past))
     return Struct(MadeUp(memory_of({}), {}, layout), layout, START, data)
-
-
-def clock(now_ms: int = 0, seconds: tuple[int, int] | Absence = NONE) -> Clock:
-    return Clock(NONE, NONE, NONE, now_ms, seconds)
 
 
 @pytest.mark.parametrize(
@@ -38,43 +32,36 @@ def clock(now_ms: int = 0, seconds: tuple[int, int] | Absence = NONE) -> Clock:
     ],
 )
 def test_a_rate_is_shared_out_over_the_period(tick: int, current: int, past: int, now: int, rate: int) -> None:
-    assert read_rate(counter(tick, current, past), clock(now)) == rate
+    assert read_rate(counter(tick, current, past), Moment(now, 0)) == rate
 
 
 def test_up_to_2_3_periods_are_seconds() -> None:
     one = counter(100, 40, 100, first="curr_sec")
-    assert read_rate(one, clock(seconds=(100, 0))) == 139  # 999 of 1,000 parts
-    assert read_rate(one, clock(seconds=(100, 500_000))) == 89
-    assert read_rate(one, clock(seconds=(101, 500_000))) == 19
-    assert read_rate(one, clock(seconds=(102, 0))) == 0
-    assert isinstance(read_rate(one, clock()), Absence)
+    assert read_rate(one, Moment(0, 100, 0)) == 139  # 999 of 1,000 parts
+    assert read_rate(one, Moment(0, 100, 500_000)) == 89
+    assert read_rate(one, Moment(0, 101, 500_000)) == 19
+    assert read_rate(one, Moment(0, 102, 0)) == 0
+    assert isinstance(read_rate(one, Absence("clock", "not told")), Absence)
 
 
-def test_the_clock_is_nanoseconds_of_2_8_and_later() -> None:
-    variables = {"global_now_ns": (START, 8), "start_time_ns": (START + 8, 8), "global_now_ms": (START + 16, 4),
-                 "start_date": (START + 32, 16)}  # fmt: skip
-    words = {START: 5_000_000_000, START + 8: 1_000_000_000, START + 16: 77, START + 32: 9, START + 40: 5}
-    found = read_clock(MadeUp(memory_of(words), variables))
-    assert (found.uptime, found.now_ms, found.start) == (4_000_000, 77, 9_000_005)
-    assert isinstance(found.ready, Absence)
+@pytest.mark.parametrize(
+    ("tick", "current", "previous", "now", "rate"),
+    [
+        (1000, 10, 0, 1000, 10),  # all of it is in the current period
+        (1000, 10, 40, 6000, 30),  # half of the period before is left
+        (1000, 10, 40, 11_500, 9),  # past the current period: it is the one before now
+        (1000, 10, 40, 40_000, 0),  # too long ago
+        (1001, 10, 40, 6000, 30),  # bit 0: a thread turns the period
+        (0xFFFFFFF0, 10, 40, 4984, 30),  # ticks wrap
+        (1000, 0, 1, 6000, 1),  # a low rate does not flap
+        (1000, 0, 0, 6000, 0),
+    ],
+)
+def test_a_rate_of_another_period_is_what_haproxy_makes_of_it(
+    tick: int, current: int, previous: int, now: int, rate: int
+) -> None:
+    assert rate_of(tick, current, previous, 10_000, now) == rate
 
 
-def test_the_clock_may_be_behind_a_pointer() -> None:
-    """3.3 and later: it may lie in memory that processes share."""
-    variables = {"global_now_ns": (START, 8), "start_time_ns": (START + 8, 8), "global_now_ms": (START + 16, 8)}
-    words = {START: START + 64, START + 8: 1_000, START + 16: START + 72, START + 64: 5_001_000, START + 72: 88}
-    found = read_clock(MadeUp(memory_of(words), variables))
-    assert (found.uptime, found.now_ms) == (5_000, 88)
-
-
-def test_before_2_8_it_is_seconds_and_microseconds_in_one_word() -> None:
-    variables = {"global_now": (START, 8), "start_date": (START + 8, 16)}
-    words = {START: 100 << 32 | 250_000, START + 8: 90, START + 16: 0}
-    found = read_clock(MadeUp(memory_of(words), variables))
-    assert (found.uptime, found.now_ms, found.seconds) == (10_250_000, 100_250, (100, 250_000))
-
-
-def test_without_variables_there_is_no_clock() -> None:
-    found = read_clock(MadeUp(memory_of({})))
-    assert isinstance(found.uptime, Absence)
-    assert isinstance(found.now_ms, Absence)
+def test_a_rate_without_period_is_none() -> None:
+    assert rate_of(1, 2, 3, 0, 4) == 0

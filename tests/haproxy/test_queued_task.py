@@ -6,7 +6,7 @@ import pytest
 
 from forensics.absence import Absence
 from forensics.api import Options, open_core
-from forensics.haproxy.death import culprit_frames
+from forensics.haproxy.death.cause import culprit_frames
 from forensics.haproxy.queued_task import QueuedTask, find_queued_task
 from forensics.haproxy.structs import Struct, TypedMemory
 from forensics.record import replace

@@ -4,30 +4,7 @@ from __future__ import annotations
 
 import struct
 
-import pytest
-
-from forensics.haproxy.stick_data import DICT, FRQP, SINT, UINT, ULL, DataType, rate_of, value_of
-
-
-@pytest.mark.parametrize(
-    ("tick", "current", "previous", "now", "rate"),
-    [
-        (1000, 10, 0, 1000, 10),  # all of it is in the current period
-        (1000, 10, 40, 6000, 30),  # half of the period before is left
-        (1000, 10, 40, 11_500, 9),  # past the current period: it is the one before now
-        (1000, 10, 40, 40_000, 0),  # too long ago
-        (1001, 10, 40, 6000, 30),  # bit 0: a thread turns the period
-        (0xFFFFFFF0, 10, 40, 4984, 30),  # ticks wrap
-        (1000, 0, 1, 6000, 1),  # a low rate does not flap
-        (1000, 0, 0, 6000, 0),
-    ],
-)
-def test_a_rate_is_what_haproxy_makes_of_it(tick: int, current: int, previous: int, now: int, rate: int) -> None:
-    assert rate_of(tick, current, previous, 10_000, now) == rate
-
-
-def test_a_rate_without_period_is_none() -> None:
-    assert rate_of(1, 2, 3, 0, 4) == 0
+from forensics.haproxy.stick_data import DICT, FRQP, SINT, UINT, ULL, DataType, value_of
 
 
 def test_values_are_signed_or_not_as_their_kind_says() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from forensics.absence import Absence
-from forensics.haproxy.queues import Queues, iter_queued, iter_queues, now_ms, until
+from forensics.haproxy.clock import Moment, read_moment
+from forensics.haproxy.queues import Queues, iter_queued, iter_queues
 from forensics.haproxy.state import State
 from forensics.haproxy.task import Task, read_task
+from forensics.haproxy.ticks import signed
 from tests.oracles.dying import died, lived, opened, rewritten
 
 pytestmark = [pytest.mark.xdist_group("haproxy")]
@@ -48,14 +50,14 @@ def test_a_task_that_waits_is_due_when_its_queue_says() -> None:
     waiting = [one for queue in iter_queues(state) if queue.kind == "wait" for one in iter_queued(state, queue, told)]
     checks = [one.task for one in waiting if isinstance(one.task, Task) and one.task.function == "process_chk"]
     assert len(checks) == 1
-    now = now_ms(state)
-    assert isinstance(now, int)
+    now = read_moment(state.space)
+    assert isinstance(now, Moment)
     assert checks[0].waiting is True
     assert isinstance(checks[0].expire, int)
-    assert abs(until(checks[0].expire, now)) <= 3000
+    assert abs(now.left(checks[0].expire)) <= 3000
     # A timer may be queued for an earlier date than it has by now, never for a later one.
     assert isinstance(checks[0].key, int)
-    assert until(checks[0].key, checks[0].expire & 0xFFFFFFFF) <= 0
+    assert signed(checks[0].key - checks[0].expire) <= 0
     assert told.gaps == ()
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from forensics.haproxy.lock_places import LockPlace, LockPlaces, member_at
+from forensics.haproxy.locks.places import LockPlace, LockPlaces, member_at
 from forensics.haproxy.structs import known
 from forensics.haproxy.thread_ids import thread_ids
 from forensics.haproxy.thread_local import thread_pointer, thread_variable

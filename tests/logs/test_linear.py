@@ -54,12 +54,19 @@ def test_every_pattern_is_linear(found: Found) -> None:
             lines: tuple[Any, Any] = (short, long)
             if isinstance(found.pattern.pattern, bytes):
                 lines = (short.encode("latin-1", "replace"), long.encode("latin-1", "replace"))
-            before = seconds(found, method, lines[0])
-            assert before < BOUND, f"{before:.2f} s for {short[:60]!r} with {method}"
-            took = seconds(found, method, lines[1])
-            assert took < BOUND, f"{took:.2f} s for {long[:60]!r} with {method}"
-            if took > FLOOR:
-                assert took < before * GROWTH, f"{before:.4f} s, then {took:.4f} s: {long[:60]!r}"
+            # A busy machine may stretch any one measurement; what is quadratic is so every time.
+            said = complaint(found, method, lines)
+            for _try in range(3 if said else 0):
+                said = complaint(found, method, lines) and said
+            assert not said, f"{said}: {long[:60]!r} with {method}"
+
+
+def complaint(found: Found, method: str, lines: tuple[Any, Any]) -> str:
+    """What is wrong with the times of a short and a long line, "" for nothing."""
+    before, took = (seconds(found, method, line) for line in lines)
+    if max(before, took) >= BOUND:
+        return f"{before:.2f} s, then {took:.2f} s"
+    return f"{before:.4f} s, then {took:.4f} s" if took > FLOOR and took >= before * GROWTH else ""
 
 
 def test_the_patterns_of_all_modules_are_found() -> None:

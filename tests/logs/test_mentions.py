@@ -84,6 +84,7 @@ def test_a_pool_report_names_the_two_who_freed() -> None:
     assert found == {
         "pool": "tag mismatch on free().",
         "pool caller": "process_table_expire+0x30d/0x3cb",
+        "pool item": "0x7f",
         "pool name": "h2s",
         "pool free": "stksess_free+0x10/0x20",
     }

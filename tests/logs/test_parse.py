@@ -42,6 +42,16 @@ SHARDS = st.sampled_from(
         b"70,65]}", b'"}', b"#012", b"\x1b[1m", b"\0", b"\n", b" ", b"haproxy-1  | ",
         b"Jan 18 11:23:05 lb1 haproxy[1]: ", b"COREDUMP_PID=1", b"COREDUMP_SIGNAL=99999",
         b"oom-kill:task=haproxy,pid=1", b"free(): ", b"Assertion `", b"' failed", b"TID 1:", b"\xff\xfe",
+        b"FATAL: pool inconsistency detected in thread 1: x.", b"  caller: 0x5 (f+0x1/0x2)", b"  pool: 0x5 ('p', ",
+        b"Contents around first corrupted address relative to pool item:.", b"[pool:p]", b"  tag: @0x5 = 0x5 (p, ",
+        b"Resolving the tag as a pool_free() location: f+0x1/0x2", b"  @0x5 (+0008) = 0x5 (f)",
+        b"A bogus STREAM [0x5] is spinning at 9 calls per second", b" fe=a be=b rqa=0 rpa=1", b"req=0x5 (f=0x0 an=0x1",
+        b"==1==ERROR: AddressSanitizer: heap-use-after-free on address 0x5", b"READ of size 1", b"freed by thread T0",
+        b"    #0 0x5 in f a.c:1:2", b"* thread #1, stop reason = signal SIGSEGV", b"  * frame #0: 0x5 h`f(a=1) at a.c:1",
+        b"    frame #1: 0x5 h`f + 1", b"Backtrace:", b"/usr/sbin/haproxy(f+0x1)[0x5]", b"[0x5]", b"0x5555555",
+        b"haproxy[1]: unhandled exception: DABT (lower EL), ESR 0x92000046, level 2 translation fault in x[1+2]",
+        b"pc : 0000000000000005", b"Code: aa0003e1 (b900001f)", b"ProblemType: Crash", b"Signal: 11",
+        b"WARNING: warn condition \"x\" matched at a:1", b"All workers exited. Exiting... (139)",
     ]
 )  # fmt: skip
 
@@ -88,13 +98,23 @@ def test_a_damaged_log_gives_evidence(name: str, carrier: object, at: int, junk:
         b"Thread 1 (LWP ", b"debug_parse_cli_a", b" exited with code 1 Process 1", b"::::", b"A bogus x [",
         b"Code: c6 ", b"-", b"<1>1 a b c d e [", b"COREDUMP_PID=1 ", b"curr_task=fct=0x1(a", b"\xf0\x9f",
         b"{\"log\":", b"1", b"a",
+        b"* thread #1", b"frame #0: 0x1 a`", b"frame #0: 0x1 a`b [inlined] ", b" at a:1", b"a(b+0x1)[0x1", b"[0x1]", b"0x1",
+        b"haproxy[1]: unhandled ", b"A level ", b"Code: aa0003e1 ", b"Code: (", b"pc : 1", b"[pool:", b" fe=", b"frontend=a ",
+        b"req=0x1 (f=0x1 an=", b"of size READ of size 1", b"caller: 0x1 (", b"@0x1 (+1) = 0x1 (", b"address 0x1 ",
+        b"AddressSanitizer: address ", b"Contents around address 0x1+", b" handler=0x1(", b"Package: haproxy ",
+        b"|pipe failed ", b"Process 1 (haproxy) RLIMIT_CORE ", b" is located 0x1 is located ", b"freed by thread ",
     ],
 )  # fmt: skip
 def test_hostile_lines_take_bounded_time(unit: bytes) -> None:
     """One of a few hundred kilobytes, and a thousand short ones; behind a line that opens everything."""
     opened = b"Thread 1 is about to kill the process FATAL: exited with code segfault at dumped core #0  0x5 in f (\n"
+    announced = (
+        b"Backtrace:\nA bogus X [1] is spinning at 1 calls per second\nERROR: AddressSanitizer: x\n"
+        b"FATAL: pool inconsistency detected in thread 1: x\nhaproxy[1]: segfault at 1 ip 1 sp 1 error 6\n"
+    ).splitlines(keepends=True)
     started = time.perf_counter()
     parse([opened, unit * (300_000 // len(unit)), opened, *[unit + b"\n"] * 1000])
+    parse([line for each in announced for line in (each, unit * (60_000 // len(unit)) + b"\n")])
     parse(
         [
             b"Jan 18 11:23:05 lb1 haproxy[1]: " + unit * (300_000 // len(unit)),

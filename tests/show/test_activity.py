@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from forensics.haproxy.thread_counters import Counted
+from forensics.haproxy.activity import Counted
 from tests.show.conftest import LAST, Taken
 
 pytestmark = [pytest.mark.xdist_group("haproxy")]

@@ -69,7 +69,7 @@ def shown(state: State, what: str, *words: str) -> tuple[list[str], list[str]]:
 
 def streams_of(state: State) -> list[int]:
     """Their addresses."""
-    from forensics.haproxy.moment import read_moment
+    from forensics.haproxy.clock import read_moment
 
     moment = read_moment(state.space)
     assert not isinstance(moment, Absence)

@@ -10,10 +10,11 @@ import pytest
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
-from forensics.haproxy.moment import Moment, read_moment, tick_add
+from forensics.haproxy.clock import Moment, read_moment
 from forensics.haproxy.sockaddr import SocketAddress
 from forensics.haproxy.stream import Stream, Streams
 from forensics.haproxy.stream_task import StreamTask
+from forensics.haproxy.ticks import tick_add
 from forensics.record import replace
 from forensics.show.answer import Question
 from forensics.show.asked import answer_of

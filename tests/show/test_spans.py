@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from forensics.absence import Absence
-from forensics.haproxy.moment import Moment, tick_add
+from forensics.haproxy.clock import Moment
+from forensics.haproxy.ticks import tick_add
 from forensics.show.spans import human_time, pointer, span, until, until_or_past
 
 

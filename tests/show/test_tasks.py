@@ -7,6 +7,7 @@ import re
 import pytest
 
 from forensics.errors import UsageError
+from forensics.haproxy.clock import Moment
 from forensics.haproxy.state import State
 from forensics.show.answer import Answer, Question
 from forensics.show.tasks import answer, when
@@ -83,4 +84,4 @@ def test_other_words_are_refused() -> None:
     ],
 )
 def test_ticks_are_told_from_now_and_wrap(tick: int, now: int, words: str) -> None:
-    assert when(tick, now) == words
+    assert when(tick, Moment(now, 0)) == words
