@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from forensics.absence import Absence
 from forensics.errors import UsageError
 from forensics.evidence.fact import OTHERS
-from forensics.logs import Incident, LogEvidence
 from forensics.record import open_record
+
+if TYPE_CHECKING:
+    from forensics.logs import Incident, LogEvidence
 
 #: Seconds between what two logs say of one death.
 _NEAR = 900.0

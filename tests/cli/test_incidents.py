@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +164,41 @@ def test_a_restart_loop_is_one_group(tmp_path: Path, capsys: pytest.CaptureFixtu
     ran = run(capsys, "scan", str(path))
     assert "EQUAL CRASHES: 1 GROUP\n" in ran.out
     assert "\n  60 x  " in ran.out
+
+
+def _zstd(raw: bytes) -> bytes:
+    import zstandard
+
+    return zstandard.compress(raw)
+
+
+def _lz4(raw: bytes) -> bytes:
+    import lz4.frame
+
+    packed: bytes = lz4.frame.compress(raw)
+    return packed
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": _zstd, "lz4": _lz4,
+    "utf-16": lambda raw: raw.decode().replace("\n", "\r\n").encode("utf-16"),
+    "utf-16-be without a mark": lambda raw: raw.decode().encode("utf-16-be"),
+    "carriage returns": lambda raw: raw.replace(b"\n", b"\r"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", PACKED)
+def test_a_log_is_taken_in_any_form(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By triage, and by a scan of its directory."""
+    (tmp_path / "a log").write_bytes(PACKED[form](FIRST))
+    assert report(capsys, str(tmp_path / "a log"))["crash"]["source"] == "src/task.c:285"
+    assert "1 with a crash" in run(capsys, "scan", str(tmp_path)).err
+
+
+@pytest.mark.parametrize("form", ["export", "json", "json-pretty", "verbose", "short"])
+def test_the_journal_is_taken_in_any_form(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As journalctl printed it."""
+    path = DATA.parent / "carried" / f"2.9.0-requeue-expiry-race.lines.journal-{form}"
+    document = report(capsys, str(path))
+    assert document["crash"]["source"] == "src/task.c:285"
+    assert document["findings"][0]["signature"] == "stick-table/requeue-expiry-race"

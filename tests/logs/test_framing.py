@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import time
 from collections.abc import Callable
 from typing import IO, cast
 
@@ -207,3 +208,24 @@ def test_compressed_logs_are_read_in_any_framing() -> None:
     """The stream is what the decompressor gives, however little at a time."""
     raw = gzip.compress(b"".join(docker_parts(lines_of(RACE), 50)))
     assert is_whole(parse_stream(cast(IO[bytes], gzip.GzipFile(fileobj=io.BytesIO(raw)))))
+
+
+HEADS = (
+    b"plain\n", b"__CURSOR=a\n", b"{\n\t\"MESSAGE\" : \"a\"\n}\n", docker("a\n"),
+    b"2024-01-18T11:23:05Z stderr F a\n", b"Thu 2024-01-18 10:23:05 UTC [s=4;i=1]\n",
+)  # fmt: skip
+HOSTILE = (
+    b" " * 30 + b"FATAL: \n", b"\n\n__FATAL: ", b"\n}\n{FATAL: ", docker("FATAL: "), b"\n    MESSAGE=FATAL: ",
+    b"2024-01-18T11:23:05Z stderr P FATAL: \n", b"MESSAGE\n\xff\xff\xff\xff\0\0\0\0FATAL: ", b"\r", b"FATAL: \r", b"\n", b"#012FATAL: ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("head", HEADS, ids=["lines", "export", "pretty", "docker", "cri", "verbose"])
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_hostile_units_take_bounded_time(head: bytes, piece: bytes) -> None:
+    """Much without an end of a unit, or of nothing but ends; and every line is counted."""
+    raw = head + piece * (300_000 // len(piece))
+    started = time.process_time()
+    evidence = parse_stream(io.BytesIO(raw))
+    assert time.process_time() - started < 3
+    assert evidence.lines_read <= raw.count(b"\n") + 3
