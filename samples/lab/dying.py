@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from samples.lab.haproxy import Crashed, HAProxy, LabError, collect, config_text, work_folder
@@ -182,14 +182,21 @@ def _script(running: HAProxy, script: Path) -> Iterator[None]:
                          stderr=subprocess.STDOUT, text=True) as debugger,
     ):  # fmt: skip
         assert debugger.stdout is not None
+        # gdb may loop by itself when what it debugs dies: it must not outlive its turn.
+        watch = threading.Timer(_GDB, debugger.kill)
+        watch.start()
         try:
             if not any(line.startswith("ARMED") for line in debugger.stdout):
                 raise LabError("gdb did not get there")
             time.sleep(0.3)
             yield
         finally:
+            watch.cancel()
             if debugger.poll() is None:
                 debugger.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    debugger.wait(5)
+                debugger.kill()
 
 
 def by_spinning(subject: Runnable, directory: Path) -> Crashed:
