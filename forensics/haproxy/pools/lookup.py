@@ -75,8 +75,8 @@ class PoolLookup:
         if listed is not None:
             return listed
         chunks = [one for one, _number in zip(iter_chunks(self._memory, address), range(_MOST_CHUNKS), strict=False)]
-        for start in [one.start for one in chunks]:
-            found = self._free(start, address) or self._tagged(start, address)
+        for chunk in chunks:
+            found = self._free(chunk.start, address) or self._tagged(chunk, address)
             if found is not None:
                 return found
         found = None if chunks else self._without_chunk(address)
@@ -107,9 +107,13 @@ class PoolLookup:
             return None
         return PoolObject(pool, start, True, thread, f"it is in the list of free objects of thread {thread}")
 
-    def _tagged(self, start: int, address: int) -> PoolObject | None:
-        """An allocated object that begins at ``start``: behind it stands the address of its pool."""
-        for pool in self._all:
+    def _tagged(self, chunk: Chunk, address: int) -> PoolObject | None:
+        """An allocated object that fills ``chunk``: behind it stands the address of its pool.
+
+        It stands elsewhere as well: in the caches of the pool's own head, which is a larger chunk.
+        """
+        start = chunk.start
+        for pool in self._fitting(chunk):
             if start <= address < start + pool.alloc_size and self._memory.word(start + pool.size) == pool.address:
                 proof = "the tag behind the object is the address of its pool"
                 return PoolObject(pool, start, False, 0, proof)
