@@ -93,17 +93,17 @@ def test_damaged_queues_are_told_with_the_link_that_is_broken(tmp_path: Path) ->
     core, _log = died("haproxy-3.0", "debug dev deadlock 4")
     state = opened(core, "haproxy-3.0")
     words: dict[int, int] = {}
-    for thread in state.threads:  # the task that is left is in the queue of either
+    for thread in state.threads:  # the task that is left is in one of these queues
         assert not isinstance(thread.context, Absence)
-        normal, timers = thread.context.address_of("tasklets", 1), thread.context.address_of("timers")
-        assert isinstance(normal, int)
-        assert isinstance(timers, int)
-        words |= {normal: 0x5050505050505050, timers: 0x10}
+        for name, index in (("tasklets", 1), ("timers", 0), ("rqueue", 0), ("rqueue_shared", 0)):
+            place = thread.context.address_of(name, index)
+            assert isinstance(place, int)
+            words[place] = 0x5050505050505050 if name == "tasklets" else 0x10
     damaged = rewritten(state, tmp_path / "core", words, "haproxy-3.0")
     told = Queues()
     assert [one for queue in iter_queues(damaged) for one in iter_queued(damaged, queue, told)] == []
-    queues = [f"{name} of thread {number}" for name in ("normal tasklets", "wait queue") for number in (1, 2)]
-    assert [gap.subject for gap in told.gaps] == queues
+    kinds = ("run queue", "shared run queue", "normal tasklets", "wait queue")
+    assert {gap.subject for gap in told.gaps} == {f"{kind} of thread {number}" for kind in kinds for number in (1, 2)}
     assert f"{min(words):#x}" in "".join(gap.reason for gap in told.gaps)
 
 
