@@ -81,7 +81,7 @@ def lived(name: str, *commands: str) -> tuple[Path, dict[str, str]]:
     """A core of a living process, and what it answered to ``commands`` right before."""
     if shutil.which("gdb") is None:
         pytest.skip("gdb is not installed")
-    core = _folder() / f"{name}-{len(commands)}"
+    core = _folder() / "-".join((name, *commands)).replace(" ", "-")
     with living(subject(name), CONFIG, f"lived-{name}") as process:
         time.sleep(0.2)  # until its first check is over
         process.take(core, commands)

@@ -139,7 +139,10 @@ def _with_command(process: Process, stack: ThreadStack, death: Death) -> Death:
     if death.kind == "watchdog" and command.name == "panic":
         words = "`debug dev panic` was given on the command line: the thread called ha_panic() itself"
     elif death.kind == "signal_from_outside" and command.name == "tkill":
-        words = "the signal was sent by the process itself: `debug dev tkill` was given on the command line"
+        words = (
+            "the signal was sent by the process itself: `debug dev tkill` was given on the command line;"
+            " no fault of memory caused it"
+        )
     return replace(death, command=command.name, commanded_by=command.evidence, explanation=words)
 
 
