@@ -226,10 +226,13 @@ def log_file(path: str, watch: Callable[[int], None] | None = None) -> LogFile:
     from forensics.evidence.log_files import LogFile
 
     if path == "-":
-        return LogFile(path, lambda: text_stream(path))
+        from forensics.memory.remembered import Remembered
+
+        remembered = Remembered()
+        return LogFile(path, lambda: remembered.reading(text_stream(path)), again=remembered.again)
     with open(path, "rb") as file:
         modified, compression = os.fstat(file.fileno()).st_mtime, compression_of(file.read(8))
-    return LogFile(path, lambda: text_stream(path, watch), compression, modified)
+    return LogFile(path, lambda: text_stream(path, watch), compression, modified, lambda: text_stream(path))
 
 
 def files_of_log(directory: str) -> list[str]:

@@ -9,6 +9,7 @@ from forensics.report.document import Report, group_threads
 from forensics.report.markup import cell, code, fenced, link, prose
 from forensics.report.safe_text import paragraphs
 from forensics.report.stack import stack_lines
+from forensics.report.timeline import timeline_note, timeline_rows
 from forensics.report.words import (
     asserted_in,
     fact_name,
@@ -36,6 +37,7 @@ def render_markdown(report: Report) -> str:
     lines += _section("Candidate fixes (leads, not a diagnosis)", _candidates(report))
     lines += _section("Stack of the thread that died", _stack(report))
     lines += _section("Other threads", _others(report))
+    lines += _section("Timeline", _timeline(report))
     lines += _section("Core and log disagree", _disagreements(report))
     lines += _section("What could not be had", _gaps(report))
     lines += _section("Inputs", _inputs(report))
@@ -133,6 +135,14 @@ def _others(report: Report) -> Iterator[str]:
         count = group.count - (crashed is not None and crashed.lwp in group.lwps)
         if count:
             yield f"- {plural(count, 'thread')}: {code(' <- '.join(group.frames[:8])) or 'no frames'}"
+
+
+def _timeline(report: Report) -> Iterator[str]:
+    rows = timeline_rows(report)
+    if rows:
+        yield from (f"| {cell(timeline_note(report)) or 'time'} | from the death | what | |", "|---|---|---|---|")
+    for row in rows:
+        yield f"| {cell(row.clock)} | {cell(row.apart)} | {cell(row.what)} | {cell(row.text)} |"
 
 
 def _disagreements(report: Report) -> Iterator[str]:
