@@ -50,7 +50,7 @@ class Options:
     """What the user chose. ``scrub`` hides addresses and secrets; ``signatures`` is a directory of one's own.
 
     ``incident`` (from 1, in order of time) or ``pid`` choose among the deaths that a log tells of; the latest, if not
-    given.
+    given. ``timezone`` is that of times in logs that name none; UTC, if not given.
     """
 
     places: Places = Places()
@@ -58,6 +58,7 @@ class Options:
     scrub: bool = True
     incident: int | None = None
     pid: int | None = None
+    timezone: str = ""
 
 
 _DEFAULTS = Options()
@@ -88,7 +89,7 @@ def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, 
     if parts_of_abrt(path) or any(one.kind in _CORES for one in taken):
         yield 0, triage([path], options)
         return
-    log = _read([one.path for one in taken], None)
+    log = _read([one.path for one in taken], None, options.timezone)
     several = len(log.evidence.incidents) > 1
     for incident in log.evidence.incidents if several else (None,):
         told = partial(log.placed, _told(log, incident, _places_of_logs(taken, options.places)))
@@ -138,7 +139,7 @@ def _gather(inputs: Sequence[str], options: Options, watch: Watch | None) -> Gat
     taken, gaps = _take_all(inputs)
     failed: list[InputError] = []
     asked = Asked(options.incident, options.pid)
-    texts = _Texts(taken, asked, options.places, watch)
+    texts = _Texts(taken, asked, options, watch)
     witness, bound = _witnesses(taken, options, gaps, failed, texts)
     crash = collect(bound, gaps)
     asked.check()
@@ -262,9 +263,10 @@ def _refuse_foreign(process: Process) -> None:
 class _Texts:
     """The logs among the inputs, each with all of its rotated files, and the incident that is asked about."""
 
-    def __init__(self, taken: list[Taken], asked: Asked, places: Places, watch: Watch | None) -> None:
+    def __init__(self, taken: list[Taken], asked: Asked, options: Options, watch: Watch | None) -> None:
         self.asked = asked
-        self._places = _places_of_logs(taken, places)
+        self._places = _places_of_logs(taken, options.places)
+        self._timezone = options.timezone
         self._watch = watch
         self.told: list[tuple[LogFiles, Incident | None]] = []
         self._paths = [one.path for one in taken if one.kind in _TEXTS]
@@ -281,7 +283,7 @@ class _Texts:
         """The facts of the incident that was chosen in one log."""
         from forensics.evidence.asked import other_incidents
 
-        log = _read(files, self._watch)
+        log = _read(files, self._watch, self._timezone)
         yield from log.gaps
         incident = self.asked.choose(log.evidence)
         self.told.append((log, incident))
@@ -298,10 +300,10 @@ def _holds_core(one: Taken) -> bool:
     return one.kind == "core" or (one.kind == "apport" and has_core(one.path))
 
 
-def _read(files: Sequence[str], watch: Watch | None) -> LogFiles:
+def _read(files: Sequence[str], watch: Watch | None, timezone: str) -> LogFiles:
     from forensics.evidence.log_files import read_log
 
-    return read_log([log_file(path, partial(watch, path) if watch else None) for path in files])
+    return read_log([log_file(path, partial(watch, path) if watch else None, timezone) for path in files])
 
 
 def _places_of_logs(taken: list[Taken], places: Places) -> Places:

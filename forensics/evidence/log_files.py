@@ -9,13 +9,16 @@ from typing import IO
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
 from forensics.logs import Found, LogEvidence, LogReading
+from forensics.logs.times import LogClock
 from forensics.memory.streams import damage_errors
 from forensics.record import record, replace
+
+_UTC = LogClock()
 
 
 @record
 class LogFile:
-    """One file of a log: how to open it, its compression, and when it was last written (seconds of UTC).
+    """One file of a log: how to open it, its compression, and its clock.
 
     ``again`` opens it once more, without being watched; it gives None where that is not possible.
     """
@@ -23,7 +26,7 @@ class LogFile:
     path: str
     open: Callable[[], IO[bytes]]
     compression: str = ""
-    modified: float | None = None
+    clock: LogClock = _UTC
     again: Callable[[], IO[bytes] | None] = lambda: None
 
 
@@ -73,7 +76,7 @@ def read_log(files: Sequence[LogFile]) -> LogFiles:
         starts.append(reading.lines_read)
         try:
             with file.open() as stream:
-                reading.read(stream, file.modified)
+                reading.read(stream, file.clock)
         except damage_errors(file.compression) as error:
             if not file.compression:
                 raise

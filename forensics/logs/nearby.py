@@ -12,6 +12,7 @@ from forensics.logs.interest import Readable, blocks, needles_in
 from forensics.logs.line import Record
 from forensics.logs.marks import Mark
 from forensics.logs.parse import Found
+from forensics.logs.times import LogClock
 from forensics.record import replace
 
 #: Bytes read from one mark on at the most, whatever the lines are like.
@@ -19,14 +20,14 @@ MOST = 16 << 20
 
 
 def records_from(
-    stream: IO[bytes], found: Found, mark: Mark, modified: float | None, all_from: int, needles: tuple[bytes, ...]
+    stream: IO[bytes], found: Found, mark: Mark, clock: LogClock, all_from: int, needles: tuple[bytes, ...]
 ) -> Iterator[Record]:
     """The records of a file from ``mark`` on, their lines counted from 1 in this file; some MiB of it at most.
 
     ``stream`` stands at the beginning of the file. From the line ``all_from`` on all are read, before it only those
     that hold one of ``needles``.
     """
-    unwrapper = Unwrapper(found.framing, modified)
+    unwrapper = Unwrapper(found.framing, clock)
     line, left = mark.lines, MOST
     for _offset, block in blocks(_from(stream, mark.offset, found.as_it_is), found.framing):
         lines = block.count(b"\n")

@@ -14,9 +14,11 @@ from forensics.logs.framing import Framing, framing_of
 from forensics.logs.incidents import group
 from forensics.logs.interest import telling_units
 from forensics.logs.marks import Marks
-from forensics.logs.times import Instant
+from forensics.logs.times import Instant, LogClock
 from forensics.logs.writers import Writers
 from forensics.record import record
+
+_UTC = LogClock()
 
 
 def parse(lines: Iterable[bytes], modified: float | None = None) -> LogEvidence:
@@ -30,7 +32,7 @@ def parse_stream(stream: IO[bytes], modified: float | None = None) -> LogEvidenc
     ``modified``: seconds of UTC when it was last written, from which dates without a year get theirs.
     """
     reading = LogReading()
-    reading.read(stream, modified)
+    reading.read(stream, LogClock(modified))
     return reading.evidence()
 
 
@@ -58,14 +60,14 @@ class LogReading:
         self.lines_read = 0
         self.found: list[Found] = []
 
-    def read(self, stream: IO[bytes], modified: float | None = None) -> None:
-        """Read one more file to its end."""
+    def read(self, stream: IO[bytes], clock: LogClock = _UTC) -> None:
+        """Read one more file to its end; ``clock`` is its own."""
         self.found.append(Found(Framing(), Marks(lambda _block: None), False))
         text = TextStream(stream)
         framing = framing_of(text.head)
-        marks = Marks(partial(_instant_of, framing, modified))
+        marks = Marks(partial(_instant_of, framing, clock))
         self.found[-1] = Found(framing, marks, text.as_it_is)
-        unwrapper = Unwrapper(framing, modified)
+        unwrapper = Unwrapper(framing, clock)
         before = self.lines_read
         for number, unit in telling_units(text, framing, marks):
             self.lines_read = before + number
@@ -96,9 +98,9 @@ class LogReading:
         )
 
 
-def _instant_of(framing: Framing, modified: float | None, block: bytes) -> Instant | None:
+def _instant_of(framing: Framing, clock: LogClock, block: bytes) -> Instant | None:
     """The time of the first unit of a block."""
-    unwrapper = Unwrapper(framing, modified)
+    unwrapper = Unwrapper(framing, clock)
     for one in unwrapper.feed(block[: framing.end(block, 0)], 1):
         return Instant(one.instant, one.zoned) if one.instant is not None else None
     return None

@@ -12,7 +12,7 @@ from forensics.logs.happenings.happening import Happening
 from forensics.logs.happenings.surroundings import happening_of
 from forensics.logs.happenings.traffic import Request, meaning, parse_request
 from forensics.logs.line import Origin, Record
-from forensics.logs.times import instant_of
+from forensics.logs.times import LogClock
 from forensics.record import field, open_record, replace
 
 #: Kinds of happenings told one by one on each side; requests told one by one before the death.
@@ -58,7 +58,7 @@ def around(log: LogFiles, window: Window) -> tuple[Tally, Tally]:
     for record in records_near(log, window):
         request = parse_request(record)
         if request is not None:
-            origin = _timed(record, request, log.files[-1].modified)
+            origin = _timed(record, request, log.files[-1].clock)
             if window.holds(origin):
                 (after if window.after(origin) else before).add_request(request, origin)
         elif (happening := happening_of(record)) is not None and window.holds(record.origin):
@@ -66,11 +66,11 @@ def around(log: LogFiles, window: Window) -> tuple[Tally, Tally]:
     return before, after
 
 
-def _timed(record: Record, request: Request, modified: float | None) -> Origin:
+def _timed(record: Record, request: Request, clock: LogClock) -> Origin:
     """Where the carrier has no time, that of the request."""
     if record.instant is not None or not request.accepted:
         return record.origin
-    found = instant_of(request.accepted, modified or 0.0)
+    found = clock.instant(request.accepted)
     return replace(record.origin, instant=found.seconds, zoned=found.zoned) if found else record.origin
 
 

@@ -145,9 +145,14 @@ def _window(one: TellingLog, death: Origin, clock: _Clock, when: float | None) -
     """Where the death is in this log, by its own clock."""
     if one.incident is not None:
         return Window(one.incident.first.line, death.instant)
-    begins = next((found.marks.first_instant for found in one.log.found if found.marks.first_instant), None)
-    ahead = clock.ahead if begins is not None and not begins.zoned else 0.0
+    ahead = clock.ahead if _begins(one.log) else 0.0
     return Window(None, None if when is None else when + ahead)
+
+
+def _begins(log: LogFiles) -> bool:
+    """Whether a log begins with a time that names no zone."""
+    begins = next((found.marks.first_instant for found in log.found if found.marks.first_instant), None)
+    return begins is not None and not begins.zoned
 
 
 def _in_order(placed: list[_Placed], death: int, when: float | None, index: int) -> list[_Placed]:
@@ -198,7 +203,8 @@ def _gaps(
         if one.incident is not None and any(file.path == "-" and file.again() is None for file in one.log.files):
             why = "it was too long to be kept, and cannot be read again"
             yield Absence(f"lines around the death in {name}", why, "the log as a file")
-        unsure = death.instant is not None and not clock.sure(death)
-        if unsure and sure:
-            why = "its times name no zone and do not fit those of the other inputs: taken for UTC"
-            yield Absence(f"zone of {name}", why, "a log whose times have a zone: `journalctl -o short-iso`")
+        unsure = one.incident is None and _begins(one.log) and not clock.ahead
+        if sure and (unsure or (death.instant is not None and not clock.sure(death))):
+            why = "its times name no zone, and nothing tells it: taken for UTC"
+            remedy = "`--timezone Europe/Berlin`, or a log whose times have one: `journalctl -o short-iso`"
+            yield Absence(f"zone of {name}", why, remedy)

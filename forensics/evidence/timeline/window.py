@@ -89,4 +89,4 @@ def _read(file: LogFile, found: Found, mark: Mark, all_from: int) -> Iterator[Re
     if stream is None:
         return
     with stream:
-        yield from records_from(stream, found, mark, file.modified, all_from, NEEDLES)
+        yield from records_from(stream, found, mark, file.clock, all_from, NEEDLES)

@@ -10,13 +10,13 @@ from forensics.logs.line import Record
 
 _SERVER = r"((?:Backup )?Server [^\s/]{1,256}/\S{1,256} (?:\([^)]{0,128}\) )?"
 _STATES = (
-    r"is (?:DOWN|UP|stopping|going DOWN for maintenance)|was DOWN and now enters maintenance|enters drain state"
-    r"|is \S{1,16} \(leaving [a-z ]{1,32}\)|administratively READY thanks to valid DNS answer"
+    r"is \S{1,16} \(leaving [a-z ]{1,32}\)|is (?:DOWN|UP|stopping|going DOWN for maintenance)|enters drain state"
+    r"|was DOWN and now enters maintenance|administratively READY thanks to valid DNS answer"
 )
 _KINDS = "(?:[Pp]roxy|[Bb]ackend|listener)"
 #: Reason and details of a check, without what the server answered (server.c, srv_append_status).
 _REASON = r"(?:, reason: ([^,\"]{1,128}))?"
-_NAME = r"(\S{1,256})"
+_NAME = r"[^\s:]{1,256}"
 
 #: What it is, a plain substring that the line holds, its shape; what is told are the groups, joined by ": ".
 _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
@@ -28,7 +28,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("proxy", "Paused ", r"^((?:Paused|Resumed) \S{1,32} \S{1,256})\.$"),
         ("limit", " reached ", r"([Pp]roxy \S{1,256} reached (?:system FD|process FD|system memory) limit)"),
         ("limit", " reached ", r"([Pp]roxy \S{1,256} reached the configured maximum connection limit)"),
-        ("limit", "onnect() failed", rf"Connect\(\) (failed for backend {_NAME}): ([a-z ]{{1,64}})"),
+        ("limit", "onnect() failed", rf"(Connect\(\) failed for backend {_NAME}: [a-z ]{{1,64}})"),
         ("limit", "table overflow", r"(neighbour: \S{1,32}: neighbor table overflow)"),
         ("limit", "TCP: ", r"(TCP: (?:out of memory|too many orphaned sockets))"),
         ("limit", "SYN flooding", r"([Pp]ossible SYN flooding on port)"),
@@ -42,6 +42,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
 NEEDLES = (
     b"erver ", b"roxy ", b" reached ", b"onnect() failed", b"table full", b"table overflow", b"TCP: ", b"SYN flooding",
     b"Paused ", b"Resumed ", b"oft-stop", b"hard-stop", b"andshake", b"eload", b"ew worker", b"tarted", b"topped",
+    b"Reexec", b"cheduled restart",
 )  # fmt: skip
 
 #: "client:port [date] frontend/bind: WHY": a connection that never became a session (session.c, conn_err_code_str).
