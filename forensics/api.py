@@ -69,6 +69,9 @@ _TEXTS = ("apport", "log", "journal")
 _EVIDENCE = ("core", *_TEXTS)
 
 
+#: Deaths of one log around each of which lines are read again.
+_MOST_NEAR = 20
+
 #: Told of a path and how many of its bytes were read, each time.
 Watch = Callable[[str, int], None]
 
@@ -94,7 +97,7 @@ def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, 
     for incident in log.evidence.incidents if several else (None,):
         told = partial(log.placed, _told(log, incident, _places_of_logs(taken, options.places)))
         crash = collect([(f"log {log.name}", told)], (*gaps, *log.gaps, *_lost(log)))
-        timeline = _timeline([(log, incident)], None)
+        timeline = _timeline([(log, incident)], None, near=len(log.evidence.incidents) <= _MOST_NEAR)
         yield incident.number if incident else 0, _report(Gathered(taken, None, crash, timeline), options)
 
 
@@ -150,14 +153,16 @@ def _gather(inputs: Sequence[str], options: Options, watch: Watch | None) -> Gat
     return Gathered(taken, witness, crash, _timeline(texts.told, witness))
 
 
-def _timeline(told: Sequence[tuple[LogFiles, Incident | None]], witness: CoreWitness | None) -> Timeline:
+def _timeline(
+    told: Sequence[tuple[LogFiles, Incident | None]], witness: CoreWitness | None, near: bool = True
+) -> Timeline:
     """What came before the death and after it, where a log tells of anything."""
     clock = witness.last_clock if witness is not None else None
     if not told:
         return Timeline(time=date_text(clock, True) if clock is not None else "")
     from forensics.evidence.timeline.build import TellingLog, build
 
-    return build([TellingLog(log, incident) for log, incident in told], clock)
+    return build([TellingLog(log, incident, near) for log, incident in told], clock)
 
 
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:

@@ -9,7 +9,7 @@ from forensics.report.document import Report, group_threads
 from forensics.report.markup import cell, code, fenced, link, prose
 from forensics.report.safe_text import paragraphs
 from forensics.report.stack import stack_lines
-from forensics.report.timeline import timeline_note, timeline_rows
+from forensics.report.timeline import timeline_note, timeline_rows, when_text
 from forensics.report.words import (
     asserted_in,
     fact_name,
@@ -53,7 +53,7 @@ def _facts(report: Report) -> Iterator[str]:
         ("Release", possible_releases(report)),
         ("Signal", signal_text(crash)),
         ("Thread", thread_text(report)),
-        ("When", crash.time),
+        ("When", when_text(report)),
         ("Note", crash.explanation),
         ("Version", f"{process.version} of {process.release_date}" if process.release_date else process.version),
         ("Binary", process.executable),

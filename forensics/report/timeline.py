@@ -25,6 +25,17 @@ class Row:
     day: str
 
 
+def when_text(report: Report) -> str:
+    """When it died, and when requests were answered again."""
+    time = report.crash.time
+    if not time:
+        return ""
+    zone = " UTC" if time.endswith("Z") else " (zone not named)"
+    after = [entry.seconds for entry in report.timeline if entry.what == "traffic" and (entry.seconds or 0) > 0]
+    again = f"; the next request in these logs {apart_text(after[0])}" if after else ""
+    return time.rstrip("Z").replace("T", " ") + zone + again
+
+
 def timeline_rows(report: Report) -> list[Row]:
     """All entries; one that is all there is, the death itself, tells nothing."""
     if len(report.timeline) < 2:

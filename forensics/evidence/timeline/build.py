@@ -25,10 +25,14 @@ _MOST = 100
 
 @record
 class TellingLog:
-    """A log, and the death in it that is asked about; None where it tells of none."""
+    """A log, and the death in it that is asked about; None where it tells of none.
+
+    ``near`` tells whether the lines around the death are to be read again.
+    """
 
     log: LogFiles
     incident: Incident | None
+    near: bool = True
 
 
 @record
@@ -121,8 +125,9 @@ def _clock(death: Origin, pivot: float | None) -> _Clock:
 def _placed(one: TellingLog, death: Origin, clock: _Clock, when: float | None, index: int) -> list[_Placed]:
     """What one log tells, in the order of its lines."""
     told = [*told_of(one.incident), *told_around(one.log.evidence, one.incident)] if one.incident else []
-    before, after = around(one.log, _window(one, death, clock, when))
-    told += [*told_before(before), *told_after(after)]
+    if one.near:
+        before, after = around(one.log, _window(one, death, clock, when))
+        told += [*told_before(before), *told_after(after)]
     lines: set[tuple[str, int]] = set()
     found = []
     for each in sorted(told, key=lambda each: each.origin.line):
@@ -167,13 +172,13 @@ def _in_order(placed: list[_Placed], death: int, when: float | None, index: int)
 
 def _without_echoes(placed: list[_Placed]) -> Iterator[_Placed]:
     """What two logs tell alike is told once."""
-    seen: dict[tuple[str, str], float] = {}
+    seen: dict[tuple[str, str], tuple[float, int]] = {}
     for one in placed:
-        key, at = (one.told.what, one.told.text), one.order[0]
-        if key in seen and at - seen[key] <= _SAME and one.told.count == 1:
-            continue
-        seen[key] = at
-        yield one
+        (at, log, _line), key = one.order, (one.told.what, one.told.text)
+        before, other = seen.get(key, (at, log))
+        if other == log or at - before > _SAME:
+            seen[key] = (at, log)
+            yield one
 
 
 def _cut(placed: Iterator[_Placed]) -> list[_Placed]:
@@ -200,7 +205,10 @@ def _gaps(
         if one.incident is None and when is None:
             why = "no input tells the time of the death, so its lines cannot be put around it"
             yield Absence(f"timeline of {name}", why, "a log of the death with times: `journalctl -o json`")
-        if one.incident is not None and any(file.path == "-" and file.again() is None for file in one.log.files):
+        if not one.near:
+            why = f"it tells of {len(one.log.evidence.incidents)} deaths: the lines around each were not read"
+            yield Absence(f"lines around the death in {name}", why, "`triage` with `--incident N`")
+        elif one.incident is not None and any(file.path == "-" and file.again() is None for file in one.log.files):
             why = "it was too long to be kept, and cannot be read again"
             yield Absence(f"lines around the death in {name}", why, "the log as a file")
         unsure = one.incident is None and _begins(one.log) and not clock.ahead
