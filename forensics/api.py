@@ -150,7 +150,7 @@ def _gather(inputs: Sequence[str], options: Options, watch: Watch | None) -> Gat
         raise failed[0]
     if witness is not None:
         witness.process.save()
-    return Gathered(taken, witness, crash, _timeline(texts.told, witness))
+    return Gathered(taken, witness, crash, _timeline(texts.told, witness if crash.died else None))
 
 
 def _timeline(

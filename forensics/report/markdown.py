@@ -140,9 +140,10 @@ def _others(report: Report) -> Iterator[str]:
 def _timeline(report: Report) -> Iterator[str]:
     rows = timeline_rows(report)
     if rows:
-        yield from (f"| {cell(timeline_note(report)) or 'time'} | from the death | what | |", "|---|---|---|---|")
+        yield from (f"| {cell(timeline_note(report) or 'time')} | what |", "|---|---|")
     for row in rows:
-        yield f"| {cell(row.clock)} | {cell(row.apart)} | {cell(row.what)} | {cell(row.text)} |"
+        when = " ".join(part for part in (row.clock, row.apart) if part)
+        yield f"| {cell(when)} | {cell(f'{row.what}: {row.text}')} |"
 
 
 def _disagreements(report: Report) -> Iterator[str]:

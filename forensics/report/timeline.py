@@ -8,10 +8,13 @@ from forensics.evidence.timeline.entry import TimelineEntry
 from forensics.record import record
 from forensics.report.document import Report
 from forensics.report.lines import Line, wrapped
+from forensics.report.safe_text import one_line
 from forensics.report.words import input_names
 
 #: Columns of the time from the death, and of what it is.
 _APART, _WHAT = 9, 16
+#: Longest time of day, and longest day, that is shown.
+_CLOCK, _DAY = 15, 10
 
 
 @record
@@ -51,7 +54,10 @@ def _row(entry: TimelineEntry, names: dict[str, str]) -> Row:
     source = ""
     if entry.source is not None and entry.source.line is not None:
         source = f" [{names.get(entry.source.input, entry.source.input)}:{entry.source.line}]"
-    return Row(clock, apart_text(entry.seconds), entry.what, f"{entry.text}{times}{until}{source}", day)
+    text = f"{entry.text}{times}{until}{source}"
+    return Row(
+        one_line(clock, _CLOCK), apart_text(entry.seconds), one_line(entry.what, _WHAT), text, one_line(day, _DAY)
+    )
 
 
 def _until(entry: TimelineEntry) -> str:

@@ -24,7 +24,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     for what, guard, pattern in (
         ("server", "erver ", rf"{_SERVER}(?:{_STATES})){_REASON}"),
         ("server", "no server available", rf"({_KINDS} '?[^\s']{{1,256}}'? has no server available)"),
-        ("proxy", "Proxy ", r"(Proxy \S{1,256} (?:started|stopped|hard-stopped))"),
+        ("proxy", "Proxy ", r"(?<!A)(Proxy \S{1,256} (?:started(?=\.)|(?:hard-)?stopped(?= \()))"),
         ("proxy", "Paused ", r"^((?:Paused|Resumed) \S{1,32} \S{1,256})\.$"),
         ("limit", " reached ", r"([Pp]roxy \S{1,256} reached (?:system FD|process FD|system memory) limit)"),
         ("limit", " reached ", r"([Pp]roxy \S{1,256} reached the configured maximum connection limit)"),
