@@ -15,6 +15,7 @@ from forensics.evidence.collect import Bound, collect
 from forensics.evidence.collectors import COLLECTORS
 from forensics.evidence.core_witness import CoreWitness, examine
 from forensics.evidence.fact import Crash, Fact
+from forensics.evidence.timeline.entry import Timeline, date_text
 from forensics.haproxy.identity import is_haproxy, program_of
 from forensics.intake import (
     Taken,
@@ -49,7 +50,7 @@ class Options:
     """What the user chose. ``scrub`` hides addresses and secrets; ``signatures`` is a directory of one's own.
 
     ``incident`` (from 1, in order of time) or ``pid`` choose among the deaths that a log tells of; the latest, if not
-    given.
+    given. ``timezone`` is that of times in logs that name none; UTC, if not given.
     """
 
     places: Places = Places()
@@ -57,6 +58,7 @@ class Options:
     scrub: bool = True
     incident: int | None = None
     pid: int | None = None
+    timezone: str = ""
 
 
 _DEFAULTS = Options()
@@ -66,6 +68,9 @@ _CORES = ("core", "apport")
 _TEXTS = ("apport", "log", "journal")
 _EVIDENCE = ("core", *_TEXTS)
 
+
+#: Deaths of one log around each of which lines are read again.
+_MOST_NEAR = 20
 
 #: Told of a path and how many of its bytes were read, each time.
 Watch = Callable[[str, int], None]
@@ -78,7 +83,7 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | N
     others becomes a gap of the report. UsageError when no log tells of the
     incident that ``options`` name.
     """
-    return _report(*gather(inputs, options, watch), options)
+    return _report(_gather(inputs, options, watch), options)
 
 
 def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, Report]]:
@@ -87,12 +92,13 @@ def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, 
     if parts_of_abrt(path) or any(one.kind in _CORES for one in taken):
         yield 0, triage([path], options)
         return
-    log = _read([one.path for one in taken], None)
+    log = _read([one.path for one in taken], None, options.timezone)
     several = len(log.evidence.incidents) > 1
     for incident in log.evidence.incidents if several else (None,):
         told = partial(log.placed, _told(log, incident, _places_of_logs(taken, options.places)))
         crash = collect([(f"log {log.name}", told)], (*gaps, *log.gaps, *_lost(log)))
-        yield incident.number if incident else 0, _report(taken, None, crash, options)
+        timeline = _timeline([(log, incident)], None, near=len(log.evidence.incidents) <= _MOST_NEAR)
+        yield incident.number if incident else 0, _report(Gathered(taken, None, crash, timeline), options)
 
 
 def _lost(log: LogFiles) -> Iterator[Absence]:
@@ -102,9 +108,9 @@ def _lost(log: LogFiles) -> Iterator[Absence]:
         yield Absence(f"earlier incidents of {log.name}", why, "a shorter piece of the log")
 
 
-def _report(taken: Sequence[Taken], witness: CoreWitness | None, crash: Crash, options: Options) -> Report:
-    verdicts = match(load_knowledge(options.signatures, cache_directory()), crash)
-    report = assemble(taken, witness, crash, verdicts)
+def _report(gathered: Gathered, options: Options) -> Report:
+    verdicts = match(load_knowledge(options.signatures, cache_directory()), gathered.crash)
+    report = assemble(gathered.taken, gathered.witness, gathered.crash, verdicts, gathered.timeline)
     if not options.scrub:
         return report
     from forensics.report.scrub import scrub
@@ -112,23 +118,51 @@ def _report(taken: Sequence[Taken], witness: CoreWitness | None, crash: Crash, o
     return scrub(report)
 
 
+@record
+class Gathered:
+    """The inputs recognised, the core examined, all facts of one incident and what came before it."""
+
+    taken: list[Taken]
+    witness: CoreWitness | None
+    crash: Crash
+    timeline: Timeline = Timeline()
+
+
 def gather(
     inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | None = None
 ) -> tuple[list[Taken], CoreWitness | None, Crash]:
     """The inputs recognised, the core examined, and all facts of one incident. Raises as ``triage`` does."""
+    gathered = _gather(inputs, options, watch)
+    return gathered.taken, gathered.witness, gathered.crash
+
+
+def _gather(inputs: Sequence[str], options: Options, watch: Watch | None) -> Gathered:
     from forensics.evidence.asked import Asked
 
     taken, gaps = _take_all(inputs)
     failed: list[InputError] = []
     asked = Asked(options.incident, options.pid)
-    witness, bound = _witnesses(taken, options, gaps, failed, _Texts(taken, asked, options.places, watch))
+    texts = _Texts(taken, asked, options, watch)
+    witness, bound = _witnesses(taken, options, gaps, failed, texts)
     crash = collect(bound, gaps)
     asked.check()
     if witness is None and failed and not crash.died:
         raise failed[0]
     if witness is not None:
         witness.process.save()
-    return taken, witness, crash
+    return Gathered(taken, witness, crash, _timeline(texts.told, witness if crash.died else None))
+
+
+def _timeline(
+    told: Sequence[tuple[LogFiles, Incident | None]], witness: CoreWitness | None, near: bool = True
+) -> Timeline:
+    """What came before the death and after it, where a log tells of anything."""
+    clock = witness.last_clock if witness is not None else None
+    if not told:
+        return Timeline(time=date_text(clock, True) if clock is not None else "")
+    from forensics.evidence.timeline.build import TellingLog, build
+
+    return build([TellingLog(log, incident, near) for log, incident in told], clock)
 
 
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
@@ -234,10 +268,12 @@ def _refuse_foreign(process: Process) -> None:
 class _Texts:
     """The logs among the inputs, each with all of its rotated files, and the incident that is asked about."""
 
-    def __init__(self, taken: list[Taken], asked: Asked, places: Places, watch: Watch | None) -> None:
+    def __init__(self, taken: list[Taken], asked: Asked, options: Options, watch: Watch | None) -> None:
         self.asked = asked
-        self._places = _places_of_logs(taken, places)
+        self._places = _places_of_logs(taken, options.places)
+        self._timezone = options.timezone
         self._watch = watch
+        self.told: list[tuple[LogFiles, Incident | None]] = []
         self._paths = [one.path for one in taken if one.kind in _TEXTS]
 
     def bound(self, path: str) -> Iterator[Bound]:
@@ -252,9 +288,10 @@ class _Texts:
         """The facts of the incident that was chosen in one log."""
         from forensics.evidence.asked import other_incidents
 
-        log = _read(files, self._watch)
+        log = _read(files, self._watch, self._timezone)
         yield from log.gaps
         incident = self.asked.choose(log.evidence)
+        self.told.append((log, incident))
         yield from log.placed(_told(log, incident, self._places))
         if incident is not None:
             yield from other_incidents(log.evidence, incident, log.name)
@@ -268,10 +305,10 @@ def _holds_core(one: Taken) -> bool:
     return one.kind == "core" or (one.kind == "apport" and has_core(one.path))
 
 
-def _read(files: Sequence[str], watch: Watch | None) -> LogFiles:
+def _read(files: Sequence[str], watch: Watch | None, timezone: str) -> LogFiles:
     from forensics.evidence.log_files import read_log
 
-    return read_log([log_file(path, partial(watch, path) if watch else None) for path in files])
+    return read_log([log_file(path, partial(watch, path) if watch else None, timezone) for path in files])
 
 
 def _places_of_logs(taken: list[Taken], places: Places) -> Places:

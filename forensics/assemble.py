@@ -12,6 +12,7 @@ from forensics.elf.module import Module
 from forensics.evidence.agreement import contradictions
 from forensics.evidence.core_witness import CoreWitness
 from forensics.evidence.fact import Crash, Fact
+from forensics.evidence.timeline.entry import Timeline
 from forensics.haproxy.counters import Counter, Counters
 from forensics.haproxy.release import Release
 from forensics.intake import Taken
@@ -27,12 +28,18 @@ from forensics.versions import Version
 #: What usually cuts a core, by what is missing (see `man systemd-coredump.conf`, `man core`).
 _CUT = "a limit of the collector (`ProcessSizeMax`, `ExternalSizeMax`), `ulimit -c`, or a full disk"
 
+_NO_TIMELINE = Timeline()
+
 #: Places that a gap lists; the report's modules have all.
 _MOST_TRIED = 4
 
 
 def assemble(
-    taken: Sequence[Taken], witness: CoreWitness | None, crash: Crash, verdicts: tuple[Verdict, ...]
+    taken: Sequence[Taken],
+    witness: CoreWitness | None,
+    crash: Crash,
+    verdicts: tuple[Verdict, ...],
+    timeline: Timeline = _NO_TIMELINE,
 ) -> document.Report:
     """The report of one incident."""
     stacks = witness.stacks if witness else ()
@@ -42,13 +49,14 @@ def assemble(
         tool=document.Tool(__version__, __version__, known_until()),
         inputs=tuple(_input(one, witness) for one in taken),
         process=_process(witness, crash, build_id),
-        crash=_crash(witness, crash),
+        crash=replace(_crash(witness, crash), time=timeline.time),
         threads=threads,
         thread_groups=document.group_threads(threads),
         modules=_modules(witness),
         disagreements=tuple(_disagreement(crash)),
         state=_state(witness),
-        gaps=crash.gaps + _gaps(witness),
+        timeline=timeline.entries,
+        gaps=crash.gaps + _gaps(witness) + timeline.gaps,
     )
     return document.with_diagnosis(report, diagnose(crash, verdicts, stacks, build_id))
 

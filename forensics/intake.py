@@ -221,15 +221,22 @@ def _from_core_backtrace(stream: IO[bytes]) -> IO[bytes]:
     return io.BytesIO(text_of(data))
 
 
-def log_file(path: str, watch: Callable[[int], None] | None = None) -> LogFile:
-    """A log among the inputs, to be read."""
+def log_file(path: str, watch: Callable[[int], None] | None = None, timezone: str = "") -> LogFile:
+    """A log among the inputs, to be read. ``timezone`` is that of times that name none."""
     from forensics.evidence.log_files import LogFile
+    from forensics.logs.times import LogClock
+    from forensics.logs.zones import Zone
 
+    zone = Zone(timezone) if timezone else None
     if path == "-":
-        return LogFile(path, lambda: text_stream(path))
+        from forensics.memory.remembered import Remembered
+
+        kept = Remembered()
+        return LogFile(path, lambda: kept.reading(text_stream(path)), clock=LogClock(None, zone), again=kept.again)
     with open(path, "rb") as file:
         modified, compression = os.fstat(file.fileno()).st_mtime, compression_of(file.read(8))
-    return LogFile(path, lambda: text_stream(path, watch), compression, modified)
+    clock = LogClock(modified, zone)
+    return LogFile(path, lambda: text_stream(path, watch), compression, clock, lambda: text_stream(path))
 
 
 def files_of_log(directory: str) -> list[str]:

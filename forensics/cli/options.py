@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from forensics.cli.arguments import Parser, number
+from forensics.errors import UsageError
 
 if TYPE_CHECKING:
     from forensics.symbols.places import Places
@@ -64,6 +65,24 @@ def add_signatures(parser: Parser) -> None:
     parser.add_argument(
         "--signatures", metavar="DIR", default="", help="Directory with signatures of your own, used besides ours."
     )
+
+
+def _zone(name: str) -> str:
+    """The type of a zone's name."""
+    from forensics.logs.zones import Zone
+
+    try:
+        return Zone(name).name
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(f"{error.message}: give {error.hint}") from error
+
+
+def add_timezone(parser: argparse.ArgumentParser) -> None:
+    """`--timezone`."""
+    parser.add_argument(
+        "--timezone", metavar="ZONE", type=_zone,
+        help="Zone of the times in logs that name none: Europe/Berlin, +02:00. UTC if not given.",
+    )  # fmt: skip
 
 
 def add_no_scrub(parser: Parser) -> None:

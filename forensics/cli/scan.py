@@ -9,7 +9,15 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from forensics.cli.arguments import Parser, number
-from forensics.cli.options import add_format, add_no_scrub, add_output, add_places, add_signatures, places_of
+from forensics.cli.options import (
+    add_format,
+    add_no_scrub,
+    add_output,
+    add_places,
+    add_signatures,
+    add_timezone,
+    places_of,
+)
 from forensics.errors import UnreadableInput
 
 if TYPE_CHECKING:
@@ -51,6 +59,7 @@ def configure(parser: Parser) -> None:
         "--memory", metavar="MIB", type=number(int, 256), default=2048,
         help="Memory that one worker may take; 2048 if not given.",
     )  # fmt: skip
+    add_timezone(parser)
     add_no_scrub(parser)
     add_signatures(parser)
     add_places(parser)
@@ -63,7 +72,7 @@ def run(chosen: argparse.Namespace) -> int:
     from forensics.batch.scan import Tally, scan
     from forensics.batch.terminal import Terminal
 
-    options = Options(places_of(chosen), chosen.signatures, not chosen.no_scrub)
+    options = Options(places_of(chosen), chosen.signatures, not chosen.no_scrub, timezone=chosen.timezone or "")
     tally, groups = Tally(), Groups()
     with _destination(chosen.output) as out, closing(Terminal(out, sys.stderr)) as terminal:
         results = scan(chosen.paths, options, chosen.jobs, chosen.timeout, chosen.memory, tally)

@@ -7,7 +7,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from forensics.cli.arguments import Parser, number
-from forensics.cli.options import add_format, add_no_scrub, add_output, add_places, add_signatures, places_of
+from forensics.cli.options import (
+    add_format,
+    add_no_scrub,
+    add_output,
+    add_places,
+    add_signatures,
+    add_timezone,
+    places_of,
+)
 from forensics.cli.output import write
 
 if TYPE_CHECKING:
@@ -48,6 +56,7 @@ def configure(parser: Parser) -> None:
         "of the core.",
     )  # fmt: skip
     parser.add_argument("--pid", metavar="PID", type=number(int, 1), help="The death of this process.")
+    add_timezone(parser)
     add_no_scrub(parser)
     add_signatures(parser)
     add_places(parser)
@@ -59,7 +68,7 @@ def run(chosen: argparse.Namespace) -> int:
     from forensics.report.progress import watching
 
     scrub = not chosen.no_scrub
-    options = Options(places_of(chosen), chosen.signatures, scrub, chosen.incident, chosen.pid)
+    options = Options(places_of(chosen), chosen.signatures, scrub, chosen.incident, chosen.pid, chosen.timezone or "")
     with watching(sys.stderr) as watch:
         report = triage(chosen.evidence, options, watch)
     _show(report, chosen.format, chosen.output)

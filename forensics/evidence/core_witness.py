@@ -42,6 +42,16 @@ class CoreWitness:
         return self.kept["state"]
 
     @property
+    def last_clock(self) -> float | None:
+        """The last time of day that the process knew, in seconds of UTC; None where it cannot be read."""
+        from forensics.haproxy.clock import read_clock
+
+        clock = read_clock(self.state.space)
+        if isinstance(clock.start, Absence) or isinstance(clock.uptime, Absence) or not clock.start:
+            return None
+        return (clock.start + clock.uptime) / 1e6
+
+    @property
     def path(self) -> str:
         """The core's path, as sources name it."""
         return self.process.core.path

@@ -8,29 +8,45 @@ from typing import IO
 
 from forensics.absence import Absence
 from forensics.evidence.fact import Fact
-from forensics.logs import LogEvidence, LogReading
+from forensics.logs import Found, LogEvidence, LogReading
+from forensics.logs.times import LogClock
 from forensics.memory.streams import damage_errors
 from forensics.record import record, replace
+
+_UTC = LogClock()
 
 
 @record
 class LogFile:
-    """One file of a log: how to open it, its compression, and when it was last written (seconds of UTC)."""
+    """One file of a log: how to open it, its compression, and its clock.
+
+    ``again`` opens it once more, without being watched; it gives None where that is not possible.
+    """
 
     path: str
     open: Callable[[], IO[bytes]]
     compression: str = ""
-    modified: float | None = None
+    clock: LogClock = _UTC
+    again: Callable[[], IO[bytes] | None] = lambda: None
 
 
 @record
 class LogFiles:
-    """A log that was read. ``starts`` are the lines before each of ``paths``, ``gaps`` what was damaged."""
+    """A log that was read. ``starts`` are the lines before each of ``files``, ``gaps`` what was damaged.
 
-    paths: tuple[str, ...]
+    ``found`` tells for each file how a part of it is read again.
+    """
+
+    files: tuple[LogFile, ...]
     starts: tuple[int, ...]
     evidence: LogEvidence
     gaps: tuple[Absence, ...]
+    found: tuple[Found, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The path of each file, the oldest first."""
+        return tuple(file.path for file in self.files)
 
     @property
     def name(self) -> str:
@@ -60,10 +76,10 @@ def read_log(files: Sequence[LogFile]) -> LogFiles:
         starts.append(reading.lines_read)
         try:
             with file.open() as stream:
-                reading.read(stream, file.modified)
+                reading.read(stream, file.clock)
         except damage_errors(file.compression) as error:
             if not file.compression:
                 raise
             why = f"its {file.compression} data is damaged: {error}"
             gaps.append(Absence(f"the rest of {file.path}", why, "supply the complete file"))
-    return LogFiles(tuple(file.path for file in files), tuple(starts), reading.evidence(), tuple(gaps))
+    return LogFiles(tuple(files), tuple(starts), reading.evidence(), tuple(gaps), tuple(reading.found))

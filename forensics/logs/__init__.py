@@ -23,7 +23,7 @@ from forensics.logs.master import WorkerExit
 from forensics.logs.mentions import Mention
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
-from forensics.logs.parse import LogReading, parse, parse_stream
+from forensics.logs.parse import Found, LogReading, parse, parse_stream
 from forensics.logs.systemd import SystemdExit
 from forensics.logs.thread_dump import ThreadDump
 from forensics.logs.trace import TraceFrame, parse_symbol
@@ -34,6 +34,7 @@ __all__ = [
     "CoredumpReport",
     "CoredumpThread",
     "Fatal",
+    "Found",
     "Incident",
     "KernelFault",
     "LogEvidence",

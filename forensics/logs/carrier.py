@@ -16,10 +16,12 @@ from forensics.logs.journal_entry import Entry, read_export, read_verbose
 from forensics.logs.json_carrier import MAX_JSON, Message, read_json
 from forensics.logs.layers import is_part, peel
 from forensics.logs.line import Origin, Record
-from forensics.logs.times import instant_of
+from forensics.logs.times import LogClock
 from forensics.record import replace
 
 __all__ = ["MAX_LINE", "Origin", "Record", "Unwrapper", "iter_records"]
+
+_UTC = LogClock()
 
 #: Longer lines are cut: no line of a dying HAProxy comes near it.
 MAX_LINE = 64 * 1024
@@ -36,7 +38,7 @@ _OCTAL = re.compile(r"#(0[0-3][0-7])")
 
 def iter_records(lines: Iterable[bytes], modified: float | None = None) -> Iterator[Record]:
     """Unwrap every line of a log, as a stream."""
-    unwrapper = Unwrapper(modified=modified)
+    unwrapper = Unwrapper(clock=LogClock(modified))
     for number, raw in enumerate(lines, 1):
         yield from unwrapper.feed(raw, number)
     yield from unwrapper.close()
@@ -45,12 +47,12 @@ def iter_records(lines: Iterable[bytes], modified: float | None = None) -> Itera
 class Unwrapper:
     """Takes units of a log (see `Framing`) and gives records; it joins lines that a container's runtime broke.
 
-    ``modified``: seconds of UTC when the log was last written, for dates without a year; now, if not given.
+    ``clock`` is that of the log.
     """
 
-    def __init__(self, framing: Framing | None = None, modified: float | None = None) -> None:
+    def __init__(self, framing: Framing | None = None, clock: LogClock = _UTC) -> None:
         self._framing = framing.name if framing else "lines"
-        self._modified = time.time() if modified is None else modified
+        self._clock = clock if clock.modified is not None else LogClock(time.time(), clock.zone)
         self._parts: dict[str, Record] = {}
         self._above: Record | None = None
         self._indent = ""
@@ -165,7 +167,7 @@ class Unwrapper:
             yield self._timed(peel(piece)) if record.carrier == "plain" else piece
 
     def _timed(self, record: Record) -> Record:
-        instant = instant_of(record.time, self._modified) if record.time else None
+        instant = self._clock.instant(record.time) if record.time else None
         return replace(record, instant=instant.seconds, zoned=instant.zoned) if instant else record
 
 

@@ -48,6 +48,11 @@ class TextStream:
         self.head = head.replace(b"\r", b"\n") if self._lone_returns else head
         self._waiting = self.head
 
+    @property
+    def as_it_is(self) -> bool:
+        """Whether nothing is converted."""
+        return self._decode is None and not self._lone_returns
+
     def read(self, size: int) -> bytes:
         """About ``size`` more bytes, b"" at the end."""
         if self._waiting:

@@ -7,6 +7,7 @@ from forensics.logs.bug import BugReport
 from forensics.logs.coredump import CoredumpReport
 from forensics.logs.fatal import Fatal, pick_fatal
 from forensics.logs.gdb import PastedBacktrace
+from forensics.logs.happenings.happening import Happening
 from forensics.logs.kernel import KernelFault
 from forensics.logs.line import Origin
 from forensics.logs.master import WorkerExit
@@ -36,6 +37,7 @@ class LogEvidence:
     mentions: tuple[Mention, ...]
     lines_read: int
     carriers: tuple[str, ...]
+    happenings: tuple[Happening, ...] = ()
     incidents: tuple[Incident, ...] = ()
     earlier_incidents: int = 0
 

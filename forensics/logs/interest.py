@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from forensics.logs import (
     bug,
@@ -28,7 +28,9 @@ from forensics.logs.carrier import MAX_LINE
 from forensics.logs.clues import Clue
 from forensics.logs.encoding import TextStream, readable_head
 from forensics.logs.framing import Framing
+from forensics.logs.happenings import lifecycle
 from forensics.logs.json_carrier import MAX_JSON
+from forensics.logs.marks import Marks
 
 if TYPE_CHECKING:
     from ahocorasick_rs import BytesAhoCorasick
@@ -43,7 +45,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 CLUES = (
     *bug.CLUES, *trace.CLUES, *thread_dump.CLUES, *panic.CLUES, *master.CLUES, *systemd.CLUES, *kernel.CLUES,
-    *out_of_memory.CLUES, *coredump.CLUES, *gdb.CLUES, *mentions.CLUES, *_OPAQUE,
+    *out_of_memory.CLUES, *coredump.CLUES, *gdb.CLUES, *mentions.CLUES, *lifecycle.CLUES,
+    *_OPAQUE,
 )  # fmt: skip
 #: At most 64, or the search falls back to a tenth of its speed.
 NEEDLES = tuple(dict.fromkeys(clue.needle for clue in CLUES))
@@ -59,26 +62,36 @@ WINDOW = 48
 BLOCK = 1 << 18
 
 
+class Readable(Protocol):
+    """Something that gives bytes, b"" at its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most about ``size`` bytes."""
+
+
 @cache
-def _automaton() -> BytesAhoCorasick:
+def _automaton(needles: tuple[bytes, ...]) -> BytesAhoCorasick:
     from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
     # Only this kind uses the vector instructions that make the search as fast as grep's.
-    return BytesAhoCorasick(NEEDLES, matchkind=MatchKind.LeftmostFirst)
+    return BytesAhoCorasick(needles, matchkind=MatchKind.LeftmostFirst)
 
 
-def needles_in(block: bytes) -> list[int]:
+def needles_in(block: bytes, needles: tuple[bytes, ...] = NEEDLES) -> list[int]:
     """Where needles begin in ``block``, in order; of two that overlap only the first."""
-    return [start for _needle, start, _end in _automaton().find_matches_as_indexes(block)]
+    return [start for _needle, start, _end in _automaton(needles).find_matches_as_indexes(block)]
 
 
-def telling_units(stream: TextStream, framing: Framing) -> Iterator[tuple[int, bytes]]:
+def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = None) -> Iterator[tuple[int, bytes]]:
     """The units that may matter, each with the number of its first line from 1: those with a clue, and some after each.
 
-    The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes.
+    The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes. ``marks`` gets where blocks
+    begin.
     """
     number = window = lead = 0
-    for block in _blocks(stream, framing):
+    for offset, block in blocks(stream, framing):
+        if marks is not None:
+            marks.add(number, offset, block)
         hits = needles_in(block)
         at = position = 0
         while position < len(block):
@@ -107,26 +120,32 @@ def telling_units(stream: TextStream, framing: Framing) -> Iterator[tuple[int, b
     yield number, b""
 
 
-def _blocks(stream: TextStream, framing: Framing) -> Iterator[bytes]:
-    """The stream in blocks of whole units; what is beyond ``MAX_JSON`` bytes of a unit is left out."""
-    rest, skipping = b"", False
+def blocks(stream: Readable, framing: Framing) -> Iterator[tuple[int, bytes]]:
+    """The stream in blocks of whole units, each with the offset at which it begins.
+
+    What is beyond ``MAX_JSON`` bytes of a unit is left out.
+    """
+    rest, skipping, offset = b"", False, 0
     while block := stream.read(BLOCK):
         if skipping:
             start = framing.first(block)
+            offset += start or len(block)
             if not start:
                 continue
             block, skipping = block[start:], False
         end = framing.last(block)
         if end:
-            yield rest + block[:end]
+            yield offset, rest + block[:end]
+            offset += len(rest) + end
             rest = block[end:]
             continue
         rest += block
         if len(rest) >= MAX_JSON:
-            yield rest[:MAX_JSON] + b"\n"
+            yield offset, rest[:MAX_JSON] + b"\n"
+            offset += len(rest)
             rest, skipping = b"", True
     if rest:
-        yield rest
+        yield offset, rest
 
 
 def looks_like_text(head: bytes) -> bool:

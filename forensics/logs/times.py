@@ -7,8 +7,10 @@ later than the file.
 from __future__ import annotations
 
 import re
+import time
 from functools import lru_cache
 
+from forensics.logs.zones import Zone
 from forensics.record import record
 
 DAY = 86400.0
@@ -37,6 +39,25 @@ class Instant:
 
     seconds: float
     zoned: bool
+
+
+@record
+class LogClock:
+    """How the times of a log are read.
+
+    ``modified``: seconds of UTC when it was last written, for dates without a year; now, if not given. ``zone`` is
+    that of times that name none.
+    """
+
+    modified: float | None = None
+    zone: Zone | None = None
+
+    def instant(self, text: str) -> Instant | None:
+        """The instant that a timestamp names (see ``instant_of``)."""
+        found = instant_of(text, time.time() if self.modified is None else self.modified)
+        if found is None or found.zoned or self.zone is None:
+            return found
+        return Instant(self.zone.utc(found.seconds), True)
 
 
 @lru_cache(4096)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from forensics.logs.bug import BugRecogniser
 from forensics.logs.coredump import CoredumpRecogniser
 from forensics.logs.gdb import BacktraceRecogniser
+from forensics.logs.happenings.lifecycle import LifecycleRecogniser
 from forensics.logs.kernel import KernelRecogniser
 from forensics.logs.limits import Kept
 from forensics.logs.line import Record
@@ -46,6 +47,7 @@ _RECOGNISERS: dict[str, type[_Recogniser]] = {
     "coredumps": CoredumpRecogniser,
     "backtraces": BacktraceRecogniser,
     "mentions": MentionRecogniser,
+    "happenings": LifecycleRecogniser,
 }
 
 
@@ -82,7 +84,7 @@ class Writers:
     @property
     def dropped(self) -> int:
         """How many deaths, at the least, were too many to keep."""
-        return max(kept.dropped for name, kept in self._kept.items() if name != "mentions")
+        return max(kept.dropped for name, kept in self._kept.items() if name not in ("mentions", "happenings"))
 
     def _turn_to(self, source: _Source) -> None:
         self._last = source

@@ -12,6 +12,7 @@ from forensics.report.first_screen import EXPLANATION_LINES, STEPS
 from forensics.report.lines import Line, clipped, prose, section, wrapped
 from forensics.report.safe_text import one_line
 from forensics.report.stack import stack_lines
+from forensics.report.timeline import timeline_lines, timeline_note
 from forensics.report.waits import wait_lines
 from forensics.report.words import MODULES, evidence_text, fact_name, input_names, plural, size_text
 
@@ -33,6 +34,7 @@ def details(report: Report, width: int) -> Iterator[Line]:
         yield from section("stack of the thread that died", stack_lines(thread, width), width)
     title = "other threads" if thread is not None else "threads"
     yield from section(title, _others(report, width), width, "(equal stacks once; a <- b: b called a)")
+    yield from section("timeline", timeline_lines(report, width), width, timeline_note(report))
     yield from section("core and log disagree", _disagreements(report, width), width)
     yield from section("what could not be had", _gaps(report, width), width)
     yield from section("state read from memory", _state(report.state, width), width)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from forensics.absence import Absence
 from forensics.diagnosis.finding import CandidateFix, Diagnosis, Exclusion, Finding, Fingerprint
+from forensics.evidence.timeline.entry import TimelineEntry
 from forensics.record import field, record, replace
 from forensics.unwind.frame import Frame, ThreadStack
 
@@ -106,7 +107,8 @@ class DatedAssertion:
 class CrashSummary:
     """How it died. ``source`` is ``file:line``, ``address`` the faulting address (an int here).
 
-    ``assertion`` is there where the assertion tells more than the inputs say.
+    ``assertion`` is there where the assertion tells more than the inputs say. ``time`` is a date of ISO 8601, with a Z
+    where its zone is known.
     """
 
     kind: str = "unknown"
@@ -232,6 +234,7 @@ class Report:
     thread_groups: tuple[ThreadGroup, ...] = ()
     modules: tuple[ModuleEntry, ...] = ()
     state: Mapping[str, object] = field(default_factory=dict)
+    timeline: tuple[TimelineEntry, ...] = ()
     findings: tuple[Finding, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
     candidate_fixes: tuple[CandidateFix, ...] = ()

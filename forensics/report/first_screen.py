@@ -8,6 +8,7 @@ from forensics.absence import Absence
 from forensics.diagnosis.finding import Finding
 from forensics.report.document import Report
 from forensics.report.lines import Line, heading, prose, wrapped
+from forensics.report.timeline import when_text
 from forensics.report.words import (
     asserted_in,
     how_sure,
@@ -50,7 +51,7 @@ def _facts(report: Report, width: int) -> Iterator[Line]:
         ("release", possible_releases(report)),
         ("signal", signal_text(crash)),
         ("thread", thread_text(report)),
-        ("when", crash.time),
+        ("when", when_text(report)),
         ("note", crash.explanation),
     )
     for label, text in said:

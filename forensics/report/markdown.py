@@ -9,6 +9,7 @@ from forensics.report.document import Report, group_threads
 from forensics.report.markup import cell, code, fenced, link, prose
 from forensics.report.safe_text import paragraphs
 from forensics.report.stack import stack_lines
+from forensics.report.timeline import timeline_note, timeline_rows, when_text
 from forensics.report.words import (
     asserted_in,
     fact_name,
@@ -36,6 +37,7 @@ def render_markdown(report: Report) -> str:
     lines += _section("Candidate fixes (leads, not a diagnosis)", _candidates(report))
     lines += _section("Stack of the thread that died", _stack(report))
     lines += _section("Other threads", _others(report))
+    lines += _section("Timeline", _timeline(report))
     lines += _section("Core and log disagree", _disagreements(report))
     lines += _section("What could not be had", _gaps(report))
     lines += _section("Inputs", _inputs(report))
@@ -51,7 +53,7 @@ def _facts(report: Report) -> Iterator[str]:
         ("Release", possible_releases(report)),
         ("Signal", signal_text(crash)),
         ("Thread", thread_text(report)),
-        ("When", crash.time),
+        ("When", when_text(report)),
         ("Note", crash.explanation),
         ("Version", f"{process.version} of {process.release_date}" if process.release_date else process.version),
         ("Binary", process.executable),
@@ -133,6 +135,15 @@ def _others(report: Report) -> Iterator[str]:
         count = group.count - (crashed is not None and crashed.lwp in group.lwps)
         if count:
             yield f"- {plural(count, 'thread')}: {code(' <- '.join(group.frames[:8])) or 'no frames'}"
+
+
+def _timeline(report: Report) -> Iterator[str]:
+    rows = timeline_rows(report)
+    if rows:
+        yield from (f"| {cell(timeline_note(report) or 'time')} | what |", "|---|---|")
+    for row in rows:
+        when = " ".join(part for part in (row.clock, row.apart) if part)
+        yield f"| {cell(when)} | {cell(f'{row.what}: {row.text}')} |"
 
 
 def _disagreements(report: Report) -> Iterator[str]:

@@ -8,6 +8,7 @@ from inspect import cleandoc
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from forensics.diagnosis.finding import VERDICTS, Finding
+from forensics.evidence.timeline.entry import WHAT, TimelineEntry
 from forensics.record import members
 from forensics.report.document import CRASH_KINDS, MODULE_STATUS, CrashSummary, ModuleEntry, Report, StackFrame
 from forensics.report.render_json import ADDRESSES, json_name
@@ -21,6 +22,7 @@ _WORDS: dict[tuple[type, str], tuple[str, ...]] = {
     (ModuleEntry, "status"): MODULE_STATUS,
     (Finding, "verdict"): VERDICTS,
     (StackFrame, "trust"): TRUST,
+    (TimelineEntry, "what"): WHAT,
     (StackFrame, "status"): STATUS,
 }
 

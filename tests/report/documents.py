@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forensics.absence import Absence
 from forensics.diagnosis.finding import CandidateFix, Evidence, Exclusion, Finding, Fingerprint
+from forensics.evidence.timeline.entry import TimelineEntry
 from forensics.report.document import (
     CrashSummary,
     Disagreement,
@@ -143,6 +144,19 @@ def complete() -> Report:
             ModuleEntry("/usr/lib/x86_64-linux-gnu/libssl.so.3", "aa" * 20, "missing", ("/usr/lib/debug", "the store")),
         ),
         state={"stick_tables": [{"name": "st_src", "size": 102400}], "locks": []},
+        timeline=(
+            TimelineEntry("2024-03-30T01:10:00Z", "", -172.5, "reload", "the master reloads"),
+            TimelineEntry(
+                "2024-03-30T01:12:00Z",
+                "2024-03-30T01:12:52Z",
+                -52.5,
+                "traffic",
+                "26 requests: all ended normally",
+                26,
+                Source("worker.log", "", line=3),
+            ),
+            TimelineEntry("2024-03-30T01:12:52.500Z", "", 0.0, "death", "task->expire == 0 at src/task.c:285"),
+        ),
         findings=(requeue_race(),),
         excluded=(lookalike(),),
         fingerprint=Fingerprint(
@@ -214,6 +228,7 @@ def hostile() -> Report:
         threads=(stack, Thread(2, 2, False, bad, (frame(0, bad),))),
         modules=(ModuleEntry(bad, bad, bad, (bad,)),),
         state={bad: [bad], "x": bad},
+        timeline=(TimelineEntry(bad, bad, -1.0, bad, bad, 2, Source(bad, bad, line=1)), TimelineEntry(what=bad)),
         findings=(
             Finding(
                 bad, bad, bad, bad, (Evidence(bad, bad, Source(bad, bad), True, bad),), None, (bad,), bad, bad, bad

@@ -1,0 +1,1 @@
+"""What came before a death and after it, from all logs, in order of time."""

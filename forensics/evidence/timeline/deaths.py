@@ -1,0 +1,110 @@
+"""The death itself as its witnesses tell it, and what the whole log tells of starts, warnings and other deaths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from forensics.evidence.timeline.told import Told
+from forensics.logs import (
+    BugReport,
+    CoredumpReport,
+    Fatal,
+    Incident,
+    KernelFault,
+    LogEvidence,
+    Mention,
+    Origin,
+    OutOfMemory,
+    Panic,
+    PastedBacktrace,
+    SystemdExit,
+    WorkerExit,
+)
+
+#: Of starts and of other deaths, how many are told on each side of the death.
+_STARTS, _DEATHS = 6, 3
+#: Seconds and lines behind a death in which starts belong to it.
+_AFTER, _AFTER_LINES = 600.0, 400
+
+
+def told_of(incident: Incident) -> Iterator[Told]:
+    """The events of a death, each told once, with the warnings that came before it."""
+    log = incident.evidence
+    for rank in log.ranked():
+        for event in rank:
+            if not (isinstance(event, BugReport) and not event.fatal) and (told := _event(event)):
+                yield told
+    checks = [one for one in log.bug_reports if not one.fatal]
+    yield from _together("warning", "a check failed that does not end the process", [one.origin for one in checks])
+    blocked = [one.origin for one in log.mentions if one.what == "blocked traffic warning"]
+    yield from _together("warning", "a thread stopped processing traffic", blocked)
+
+
+def _together(what: str, text: str, origins: Sequence[Origin]) -> Iterator[Told]:
+    if origins:
+        yield Told(what, text, origins[0], len(origins), origins[-1])
+
+
+def _event(event: Fatal) -> Told | None:
+    what, text = _words(event)
+    return Told(what, text, event.origin) if text else None
+
+
+def _words(event: Fatal) -> tuple[str, str]:
+    match event:
+        case BugReport():
+            where = f" at {event.file}:{event.line_number}" if event.file else ""
+            return "death", f"{event.condition or 'ABORT_NOW'}{where}"
+        case Panic():
+            thread = f", thread {event.thread}" if event.thread is not None else ""
+            return "death", f"the watchdog ended the process{thread}"
+        case KernelFault():
+            return "kernel", f"{event.signal} in thread {event.pid}"
+        case CoredumpReport():
+            return "core", f"a core of process {event.pid} was stored"
+        case OutOfMemory():
+            return "death", "killed as memory ran out"
+        case WorkerExit():
+            role = f"{event.role} worker" if event.role in ("former", "failed") else "worker"
+            how = f" ({event.signal})" if event.signal else ""
+            return "exit", f"{role} {event.pid} ended with code {event.code}{how}"
+        case SystemdExit():
+            return "exit", f"{event.unit}: {event.code}, status {event.status}"
+        case Mention():
+            return ("death", event.value) if event.what in _FATAL else ("", "")
+        case PastedBacktrace():
+            return "", ""
+
+
+_FATAL = frozenset({"libc abort", "asan", "lua", "openssl", "pool", "spinning"})
+
+
+def told_around(log: LogEvidence, incident: Incident) -> Iterator[Told]:
+    """Starts, ordinary exits and other deaths before this one, and those soon after it."""
+    starts = [Told(one.what, one.text, one.origin) for one in log.happenings]
+    starts += [_ordinary(one) for one in log.exits if one.signal is None and one.role in ("current", "former")]
+    starts.sort(key=lambda one: one.origin.line)
+    yield from [one for one in starts if one.origin.line < incident.first.line][-_STARTS:]
+    soon = [one for one in starts if one.origin.line >= incident.first.line and _soon(one.origin, incident.last)]
+    yield from soon[:_STARTS]
+    others = [one for one in log.incidents if one.number != incident.number]
+    for one in [each for each in others if each.number < incident.number][-_DEATHS:]:
+        yield Told("earlier death", _name(one), one.first)
+    for one in [each for each in others if each.number > incident.number][:_DEATHS]:
+        yield Told("later death", _name(one), one.first)
+
+
+def _ordinary(one: WorkerExit) -> Told:
+    role = "former worker" if one.role == "former" else "worker"
+    return Told("exit", f"{role} {one.pid} ended with code {one.code}", one.origin)
+
+
+def _soon(one: Origin, death: Origin) -> bool:
+    if one.instant is not None and death.instant is not None:
+        return one.instant - death.instant <= _AFTER
+    return one.line - death.line <= _AFTER_LINES
+
+
+def _name(incident: Incident) -> str:
+    pid = f" of process {incident.pid}" if incident.pid is not None else ""
+    return f"incident {incident.number}{pid}"
