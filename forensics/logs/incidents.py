@@ -44,6 +44,9 @@ _MAX_LASTING = 16
 #: Lines in which a master names its version when a worker died; what comes later can be another release.
 _AFTER_LINES = 16
 
+#: A warning that can precede a panic.
+_BLOCKED = "blocked traffic warning"
+
 _SIGNALS = {"segfault": ("SIGSEGV", "SIGBUS"), "general protection": ("SIGSEGV",)}
 
 
@@ -245,21 +248,24 @@ def _incidents(log: LogEvidence, cases: Iterable[_Case], dropped: int) -> Iterab
     """The cases in order of their ends, each with what the log says around it."""
     ordered = sorted(cases, key=lambda case: case.last.line)
     lasting = [one for one in log.mentions if one.what in _LASTING]
-    passing = _nearest([one for one in log.mentions if one.what not in _LASTING], ordered)
+    passing = _nearest([one for one in log.mentions if one.what not in _LASTING and one.what != _BLOCKED], ordered)
+    warned = _announced(log, ordered)
     for number, case in enumerate(ordered, 1):
         after = ordered[number].events[0].line if number < len(ordered) else None
         soon = case.last.line + _AFTER_LINES
         said = _before(lasting, soon if after is None else min(soon, after), case.last) or _before(
             lasting, after, case.last
         )
-        own = passing.get(number - 1, [])
+        warnings = warned.get(number - 1, [])
+        checks = [one for one in warnings if isinstance(one, BugReport)]
+        own = [*passing.get(number - 1, []), *(one for one in warnings if isinstance(one, Mention))]
         yield Incident(
             number + dropped,
             case.pid if case.pid is not None else _tag_pid(case),
             tuple(sorted(_pids(case))),
             case.events[0].origin,
             case.last,
-            _evidence(log, case, sorted((*said, *own), key=lambda one: one.line)),
+            _evidence(log, case, checks, sorted((*said, *own), key=lambda one: one.line)),
         )
 
 
@@ -292,6 +298,30 @@ def _nearest(mentions: Sequence[Mention], cases: Sequence[_Case]) -> dict[int, l
     return found
 
 
+def _announced(log: LogEvidence, cases: Sequence[_Case]) -> dict[int, list[BugReport | Mention]]:
+    """Warnings with the death that came next, of the same writer where that one died."""
+    warnings: list[BugReport | Mention] = [one for one in log.bug_reports if not one.fatal]
+    warnings += [one for one in log.mentions if one.what == _BLOCKED]
+    begins = sorted((case.events[0].line, place) for place, case in enumerate(cases))
+    by_writer: dict[tuple[str | None, str | None, int | None], list[tuple[int, int]]] = {}
+    for line, place in begins:
+        by_writer.setdefault(cases[place].events[0].origin.source, []).append((line, place))
+    found: dict[int, list[BugReport | Mention]] = {}
+    for one in sorted(warnings, key=lambda each: each.line):
+        own = _next_begun(by_writer.get(one.origin.source, ()), one.line)
+        chosen = _next_begun(begins, one.line) if own is None else own
+        if chosen is not None:
+            found.setdefault(chosen, []).append(one)
+    return found
+
+
+def _next_begun(begins: Sequence[tuple[int, int]], line: int) -> int | None:
+    from bisect import bisect_left
+
+    after = bisect_left(begins, (line, 0))
+    return begins[after][1] if after < len(begins) else None
+
+
 def _latest_begun(begins: Sequence[tuple[int, int]], line: int) -> int:
     from bisect import bisect_right
 
@@ -310,11 +340,11 @@ def _pids(case: _Case) -> set[int]:
     return tags | case.lwps | ({case.pid} if case.pid is not None else set())
 
 
-def _evidence(log: LogEvidence, case: _Case, mentions: Sequence[Mention]) -> LogEvidence:
+def _evidence(log: LogEvidence, case: _Case, checks: Sequence[BugReport], mentions: Sequence[Mention]) -> LogEvidence:
     def of(kind: type) -> tuple:  # type: ignore[type-arg]
         return tuple(one for one in case.events if isinstance(one, kind))
 
     return LogEvidence(
-        of(BugReport), of(Panic), of(WorkerExit), of(KernelFault), of(SystemdExit), of(OutOfMemory),
+        (*checks, *of(BugReport)), of(Panic), of(WorkerExit), of(KernelFault), of(SystemdExit), of(OutOfMemory),
         of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers,
     )  # fmt: skip

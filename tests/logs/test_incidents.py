@@ -161,3 +161,17 @@ def test_nothing_but_deaths_makes_an_incident() -> None:
         "nginx[7]: segfault at 0 ip 0000 sp 7ffd error 4 in nginx[55d000000000+1dd000]\n"
     )
     assert parse(text_lines(text)).incidents == ()
+
+
+def test_warnings_belong_to_the_death_that_comes_next() -> None:
+    """Of the same writer, and to none when nobody died afterwards."""
+    warning = 'WARNING: warn condition "a > b" matched at src/a.c:1 (please report to developers)'
+    blocked = "WARNING! thread 2 has stopped processing traffic for 1025 milliseconds"
+    fatal = 'FATAL: bug condition "x" matched at src/x.c:9'
+    lines = [warning, blocked, fatal, warning, fatal, blocked]
+    log = parse([f"Nov 24 22:50:{10 * n:02d} lb1 haproxy[7]: {line}\n".encode() for n, line in enumerate(lines)])
+    told = [
+        ([one.kind for one in each.evidence.bug_reports], [one.what for one in each.evidence.mentions])
+        for each in log.incidents
+    ]
+    assert told == [(["warn_on", "bug_on"], ["blocked traffic warning"]), (["warn_on", "bug_on"], [])]

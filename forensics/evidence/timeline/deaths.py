@@ -23,6 +23,8 @@ from forensics.logs import (
 
 #: Of starts and of other deaths, how many are told on each side of the death.
 _STARTS, _DEATHS = 6, 3
+#: Kinds of warnings.
+_WARNINGS = 8
 #: Seconds and lines behind a death in which starts belong to it.
 _AFTER, _AFTER_LINES = 600.0, 400
 
@@ -30,18 +32,31 @@ _AFTER, _AFTER_LINES = 600.0, 400
 def told_of(incident: Incident) -> Iterator[Told]:
     """The events of a death, each told once, with the warnings that came before it."""
     log = incident.evidence
-    for rank in log.ranked():
-        for event in rank:
-            if not (isinstance(event, BugReport) and not event.fatal) and (told := _event(event)):
-                yield told
-    checks = [one for one in log.bug_reports if not one.fatal]
-    yield from _together("warning", "a check failed that does not end the process", [one.origin for one in checks])
-    blocked = [one.origin for one in log.mentions if one.what == "blocked traffic warning"]
-    yield from _together("warning", "a thread stopped processing traffic", blocked)
+    events = [event for rank in log.ranked() for event in rank if not isinstance(event, BugReport) or event.fatal]
+    told = [one for one in map(_event, events) if one is not None]
+    if log.bug_reports and not any(one.what == "death" for one in told):
+        told = [Told("death", "ABORT_NOW", one.origin) for one in log.bug_reports if one.fatal][:1] + told
+    yield from told
+    warnings = [(_check(one), one.origin) for one in log.bug_reports if not one.fatal]
+    warnings += [(_blocked(one), one.origin) for one in log.mentions if one.what == "blocked traffic warning"]
+    yield from _together("warning", warnings)
 
 
-def _together(what: str, text: str, origins: Sequence[Origin]) -> Iterator[Told]:
-    if origins:
+def _check(one: BugReport) -> str:
+    return f"a check failed that does not end the process: {one.condition} at {one.file}:{one.line_number}"
+
+
+def _blocked(one: Mention) -> str:
+    """How long differs each time."""
+    return one.value.partition(" for ")[0]
+
+
+def _together(what: str, warnings: Sequence[tuple[str, Origin]]) -> Iterator[Told]:
+    """Equal ones once, the latest kinds."""
+    groups: dict[str, list[Origin]] = {}
+    for text, origin in warnings:
+        groups.setdefault(text, []).append(origin)
+    for text, origins in list(groups.items())[-_WARNINGS:]:
         yield Told(what, text, origins[0], len(origins), origins[-1])
 
 
@@ -54,7 +69,8 @@ def _words(event: Fatal) -> tuple[str, str]:
     match event:
         case BugReport():
             where = f" at {event.file}:{event.line_number}" if event.file else ""
-            return "death", f"{event.condition or 'ABORT_NOW'}{where}"
+            # Up to 2.9 ABORT_NOW() prints nothing but its trace; what it announced before is told.
+            return "death", f"{event.condition or ('ABORT_NOW' if where else '')}{where}"
         case Panic():
             thread = f", thread {event.thread}" if event.thread is not None else ""
             return "death", f"the watchdog ended the process{thread}"
