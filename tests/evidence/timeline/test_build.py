@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,17 @@ def test_other_deaths_are_named(tmp_path: Path) -> None:
 def test_every_kind_is_declared() -> None:
     """The schema's words."""
     assert set(KINDS) < set(WHAT)
+
+
+@pytest.mark.parametrize(
+    "piece", ["Server a/b ", "[24/Nov/2026:23:10:11] ", " ---- 1/1/1/1/1 0/", "Connect() failed for backend ", "Proxy a "]
+)
+def test_hostile_surroundings_are_bounded(tmp_path: Path, piece: str) -> None:
+    """Long lines that begin like what is looked for, a hundred times over."""
+    line = (piece * 8000)[:65_000]
+    lines = [*[line] * 200, 'FATAL: bug condition "x" matched at src/x.c:9', *[line] * 100]
+    started = time.process_time()
+    report = triage([write(tmp_path / "h.log", lines)])
+    assert time.process_time() - started < 20
+    assert [entry.what for entry in report.timeline].count("death") == 1
+    assert all(len(entry.text) < 4096 for entry in report.timeline)
