@@ -25,6 +25,7 @@ DOCUMENTS = [
     "CHANGELOG.md",
     "samples/README.md",
     "docs/cli.md",
+    "docs/logs.md",
     "docs/state.md",
     "docs/symbols.md",
 ]
