@@ -37,6 +37,11 @@ _UNSHARDED = 768
 _LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
 _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
 
+_CORES = "`sysctl kernel.core_pattern`, and the program that it names"
+_CORES_OF_BSD = (
+    "`sysctl kern.coredump kern.corefile kern.sugid_coredump`: a process that gave up root needs the last one"
+)
+
 #: Checks that failed before the death and are told, the latest.
 _MOST_WARNINGS = 32
 
@@ -57,7 +62,7 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         refused = next((one for one in log.mentions if one.what == "core refused"), None)
         if refused is not None:
             reason = f"line {refused.line} of {path}: the kernel wrote none, {refused.value}"
-            yield Absence("core of the process", reason, "`sysctl kernel.core_pattern`, and the program that it names")
+            yield Absence("core of the process", reason, _CORES_OF_BSD if " dump" in refused.value else _CORES)
 
 
 def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
@@ -270,7 +275,7 @@ def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence
 
 def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:
     """The signal and the pid as the master saw them: of the last worker that died by a signal."""
-    exits = [one for one in log.exits if one.signal and one.role in ("current", "former", "failed")]
+    exits = [one for one in log.exits if one.signal and one.role != "other"]
     if exits:
         last = exits[-1]
         source = Source(path, "exit status in the master's report", line=last.line)
@@ -285,7 +290,8 @@ def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     panic = log.panics[-1]
     source = Source(path, "thread dump of the panic", line=panic.line)
     stuck = [one for one in panic.threads if one.stuck]
-    yield Fact("threads.stuck", len(stuck), source)
+    if panic.threads:
+        yield Fact("threads.stuck", len(stuck), source)
     dying = next((one for one in panic.threads if one.requested), None)
     if dying is not None:
         yield from _dying(dying, path)

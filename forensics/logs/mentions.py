@@ -45,6 +45,7 @@ _LIBC = (
     r"|double free or corruption \(|corrupted (?:size vs\. prev_size|double-linked list)|malloc\(\): "
     r"|malloc_consolidate\(\): |realloc\(\): |free\(\): |munmap_chunk\(\): ).{0,1024}"
 )
+_OURS = r"\((?:haproxy|hapee)[^()\s]{0,64}\)"
 #: The word after "Status: ", of any release.
 _STATUS = r"(?:long-term supported|stable branch|development branch|End of life|old|unknown).{0,256}"
 _BLOCKED = r"thread \d{1,5} has stopped processing traffic for \d{1,20} milliseconds"
@@ -70,6 +71,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("unexpected death", "unexpectedly died", r"(A worker process unexpectedly died and .{1,200})"),
         ("all exited", "All workers exited", r"All workers exited\. Exiting\.\.\. \((\d{1,3})\)"),
         ("core refused", "RLIMIT_CORE", r"Process \d{1,10}\s?\(haproxy\) (has RLIMIT_CORE set to 1)"),
+        ("core refused", "no core dump - ", rf"pid \d{{1,10}} {_OURS}, .{{1,64}} \((no core dump - [^()]{{1,128}})\)"),
         ("core refused", " pipe failed", r"(\|\S{1,256} pipe failed)"),
         ("deliberate", "'debug dev ", r"triggered on purpose from the CLI '(debug dev \w{1,64})"),
     )

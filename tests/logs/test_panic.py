@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from forensics.api import crash_of_text
 from forensics.logs import Panic, culprit_frames, parse
 from tests.logs.carriers import CARRIERS, lines_of, text_lines
 
@@ -146,3 +147,29 @@ def test_the_longer_header_of_3_2_6_has_the_pid() -> None:
     """But not the word PANIC."""
     (found,) = parse(text_lines("Thread 25 is about to kill the process (pid 4242).\n")).panics
     assert (found.thread, found.pid) == (25, 4242)
+
+
+STAMPS = {
+    "none": "",
+    "clock in brackets": "[10:00:00]",
+    "number and clock": "100000.12: [10:00:00]",
+    "date and level": "[2024-03-01 10:00:00 UNKNOWN] ",
+}
+
+
+@pytest.mark.parametrize("stamp", STAMPS.values(), ids=STAMPS)
+def test_home_made_stamps_do_not_hide_threads(stamp: str) -> None:
+    """Some put nothing between their stamp and the flags, others cut the leading blanks."""
+    text = (
+        "Thread 2 is about to kill the process.\n"
+        "  Thread 1 : id=0x7f0000000001 act=0 glob=0 wq=1 rq=0 tl=0 tlsz=0 rqsz=0\n"
+        "      1/1    stuck=0 prof=0 harmless=1 isolated=0\n"
+        "*>Thread 2 : id=0x7f0000000002 act=1 glob=0 wq=1 rq=0 tl=0 tlsz=0 rqsz=0\n"
+        "      1/2    stuck=1 prof=0 harmless=0 isolated=0\n"
+    )
+    (panic,) = parse(text_lines("".join(stamp + line for line in text.splitlines(keepends=True)))).panics
+    assert [(one.number, one.requested, one.stuck) for one in panic.threads] == [(1, False, False), (2, True, True)]
+
+
+def test_a_panic_without_any_thread_tells_no_number_of_stuck_ones() -> None:
+    assert not crash_of_text("Thread 2 is about to kill the process.\n").all("threads.stuck")
