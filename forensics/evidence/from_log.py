@@ -10,6 +10,7 @@ from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import DEATH, Fact
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
+from forensics.evidence.how_pasted import kind_of, signal_of
 from forensics.logs import (
     BugReport,
     CoredumpReport,
@@ -193,7 +194,7 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
     threads, crashed = paste.threads, paste.crashed
     if crashed is None:
         source = Source(path, "signal that a debugger or collector names", line=paste.line)
-        yield _kind(paste.signal, (), source)
+        yield kind_of(paste.signal, (), source)
         if paste.signal:
             yield Fact("crash.signal", paste.signal, source)
         return
@@ -204,9 +205,8 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
         UNNAMED if frame.function == UNNAMED else f"[{name}]" if frame.inlined_guess else name
         for frame, name in zip(crashed.frames, functions, strict=True)
     )[start:]
-    yield _kind(paste.signal, functions, source)
-    if paste.signal:
-        yield Fact("crash.signal", paste.signal, source)
+    yield kind_of(paste.signal, functions, source)
+    yield from signal_of(paste.signal, functions, source)
     culprit = crashed.frames[start] if start < len(crashed.frames) else None
     if culprit is not None and culprit.file and culprit.line_number:
         yield Fact("crash.source_file", culprit.file, source)
@@ -232,25 +232,13 @@ def _waited_lock(frames: Sequence[PastedFrame], path: str) -> Iterator[Fact]:
             return
 
 
-def _kind(signal: str | None, functions: Sequence[str], source: Source) -> Fact | Absence:
-    """The kind of death that signal and functions show."""
-    if "ha_panic" in functions or "wdt_handler" in functions:
-        return Fact("crash.kind", "watchdog", source, "derived")
-    if "ha_crash_now" in functions or "abort_with_line" in functions or signal == "SIGILL":
-        return Fact("crash.kind", "bug_on", source, "derived")
-    if signal in ("SIGSEGV", "SIGBUS", "SIGFPE"):
-        return Fact("crash.kind", "segfault", source, "derived")
-    return Absence("crash.kind", "neither signal nor functions of the backtrace say how it died", "the worker's log")
-
-
 def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "systemd-coredump's message", line=report.line)
-    if report.signal:
-        yield Fact("crash.signal", report.signal, source)
     yield Fact("process.pid", report.pid, source)
     frames = report.threads[0].frames if report.threads else ()
     functions = [plain_name(frame.function) for frame in frames]
-    yield _kind(report.signal, functions, source)
+    yield from signal_of(report.signal, functions, source)
+    yield kind_of(report.signal, functions, source)
     start = culprit_index(functions, [frame.module for frame in frames])
     yield _stack(tuple(functions[start:]), source)
     others = {plain_name(frame.function) for one in report.threads[1:] for frame in one.frames}

@@ -6,8 +6,8 @@ import re
 
 from forensics.record import record
 
-#: sigexit() of FreeBSD's sys/kern/kern_sig.c: "pid 7 (name), jid 0, uid 80: exited on signal 11 (core dumped)"; the jail
-#: is named since 12.0, why there is no core since 14.0.
+#: sigexit() of FreeBSD's sys/kern/kern_sig.c: "pid 7 (name), jid 0, uid 80: exited on signal 11 (core dumped)"; the
+#: jail is named since 12.0, why there is no core since 14.0.
 _EXITED = re.compile(
     r"pid (\d{1,10}) \(([^()\s]{1,64})\), (?:jid \d{1,10}, )?uid \d{1,10}: exited on signal (\d{1,3})\b"
     r"(?: \((no core dump[^()]{0,200})\))?"
@@ -23,7 +23,7 @@ _WORDS = (("Bus error", "SIGBUS"), ("Bad system call", "SIGSYS"))
 
 @record
 class BsdExit:
-    """The end of a process. ``number`` is that of the signal on BSD; ``refused`` says why there is no core, or is ""."""
+    """The end of a process. ``number`` is the signal's on BSD; ``refused`` says why there is no core, or is ""."""
 
     pid: int
     comm: str

@@ -12,6 +12,7 @@ from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_
 from forensics.logs.limits import Kept
 from forensics.logs.line import NOWHERE, Origin, Record, origin_field
 from forensics.logs.signals import known_signal
+from forensics.names import UNNAMED
 from forensics.record import record, replace
 
 #: The innermost frames of any debugger; those that follow are read because these came before.
@@ -33,6 +34,7 @@ _SIGNAL = re.compile(
     r"(SIG[A-Z]{2,7}|\d{1,3})\b"
 )
 _RECEIVED = re.compile(r"\s*Thread (\d{1,5}) .{0,128}received signal (SIG[A-Z]{2,7})\b")
+_SURVIVED = re.compile(r"ERROR: LeakSanitizer: |WARNING: ThreadSanitizer: ")
 _MAX_FRAMES, _MAX_ALL_FRAMES = 1024, 100_000
 #: Plain backtraces that are compared with the rest; nobody pastes more.
 _MAX_PLAIN = 16
@@ -67,6 +69,7 @@ class PastedBacktrace:
     def crashed(self) -> PastedThread | None:
         """The thread that died: the one of a plain `bt`, gdb's current one, the one that was aborting, or thread 1."""
         choices = (
+            (thread for thread in self.threads if thread.number is None and _is_named(thread)),
             (thread for thread in self.threads if thread.number is None),
             (thread for thread in self.threads if thread.number == self.current),
             (thread for thread in self.threads if _is_aborting(thread)),
@@ -74,6 +77,10 @@ class PastedBacktrace:
             iter(self.threads),
         )
         return next((thread for choice in choices for thread in choice), None)
+
+
+def _is_named(thread: PastedThread) -> bool:
+    return any(frame.function not in (UNNAMED, SIGNAL_FRAME) for frame in thread.frames)
 
 
 def _is_aborting(thread: PastedThread) -> bool:
@@ -142,6 +149,8 @@ class BacktraceRecogniser:
         self._weight = 0
         self._thread: _OpenThread | None = None
         self._frame: FrameText | None = None
+        #: Within the report of a sanitizer that ends no process by itself.
+        self._survived = False
         #: The line of the last frame without a number, or of a heading of such.
         self._listed = -_LISTED - 1
 
@@ -149,6 +158,10 @@ class BacktraceRecogniser:
         """Read one record."""
         text = _unquote(record.text)
         self._here = record
+        if "Sanitizer: " in text or self._survived:
+            self._feed_sanitizer(text)
+            if self._survived:
+                return
         if "--Type <" in record.text and not text.strip():
             return
         if frame_start(text) is not None:
@@ -213,6 +226,14 @@ class BacktraceRecogniser:
             return False
         self._note(self._here.origin)
         return True
+
+    def _feed_sanitizer(self, text: str) -> None:
+        """Leaks and races are told with stacks of a process that goes on, or ends by itself."""
+        if _SURVIVED.search(text):
+            self.close()
+            self._survived = True
+        elif "SUMMARY: " in text or "ERROR: " in text or _SIGNAL.search(text) or _THREAD.match(text):
+            self._survived = False
 
     def _note(self, origin: Origin) -> None:
         """Where the backtrace begins."""

@@ -14,7 +14,7 @@ from forensics.record import record
 CLUES = (
     Clue(b"xy version "), Clue(b"executable is "), Clue(b"Status: ", b"[lsdEou]"), Clue(b"*** "),
     Clue(b"corruption ("), Clue(b"vs. prev"), Clue(b"linked list"), Clue(b"(): "), Clue(b"glibc error"),
-    Clue(b"Assertion `"), Clue(b"AddressSanitizer"), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
+    Clue(b"Assertion `"), Clue(b"Sanitizer: "), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
     Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ecutablePath: "),
 )  # fmt: skip
 
