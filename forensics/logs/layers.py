@@ -11,7 +11,7 @@ _DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?
 #: `journalctl -o short-full` (day of the week, zone's name), `-o short-unix`, and the syslog of BSD.
 _FULL_DATE = r"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? (?:[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)"
 _UNIX_DATE = r"\d{9,10}\.\d{6}"
-_BSD_DATE = r"[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+_BSD_DATE = r"[A-Z][a-z]{2} (?:[ \d]\d|\d) (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
 #: A host may be an IPv6 address, but never ends with a colon: that would be a tag without a host.
 _HOST = r"(?:([^\s\[\]]{0,254}[^\s:\[\]]) )?"
 #: The kernel's own lines begin like a tag where nothing stands between them and their time (`dmesg --time-format`).
