@@ -28,6 +28,7 @@ from forensics.logs import (
     WorkerExit,
     culprit_frames,
 )
+from forensics.logs.fatal import is_haproxy
 from forensics.names import UNNAMED, plain_name
 from forensics.record import replace
 from forensics.source import Source
@@ -48,7 +49,33 @@ _MOST_WARNINGS = 32
 
 
 def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
-    """The facts of the last death that the log at ``path`` tells of, or an incident of it."""
+    """The facts of the last death that the log at ``path`` tells of, or an incident of it.
+
+    The witness closest to the death may have no stack, as the kernel: then another one's counts.
+    """
+    told = list(_collect(log, path))
+    more = [] if any(isinstance(one, Fact) and one.name == "stack" for one in told) else _other_stack(log, path, told)
+    lost = ("stack", "crash.function") if more else ()
+    yield from (one for one in told if isinstance(one, Fact) or one.subject not in lost)
+    yield from more
+
+
+def _other_stack(log: LogEvidence, path: str, told: Sequence[Fact | Absence]) -> list[Fact]:
+    """What the latest pasted or collected stack with a name tells, and nobody told yet; nothing where there is none."""
+    known = {one.name for one in told if isinstance(one, Fact)}
+    witnesses = (
+        *(_pasted(paste, path) for paste in reversed(log.backtraces)),
+        *(_coredump(report, path) for report in reversed(log.coredumps) if is_haproxy(report.comm)),
+    )
+    for witness in witnesses:
+        facts = [one for one in witness if isinstance(one, Fact)]
+        if any(one.name == "stack" for one in facts):
+            return [one for one in facts if one.name not in known]
+    return []
+
+
+def _collect(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """What the witness closest to the death tells, and all that is told beside it."""
     yield from _versions(log, path)
     fatal = log.fatal()
     if isinstance(fatal, Absence):

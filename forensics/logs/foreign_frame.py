@@ -1,4 +1,4 @@
-"""Frames as others than gdb print them: lldb, and backtrace_symbols() of libc."""
+"""Frames as others than gdb print them: lldb, valgrind, and backtrace_symbols() of libc."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ _EXCEPTIONS = {
 _SYMBOLS = re.compile(
     r"\s{0,16}(?P<module>[^\s()\[\]]{1,512})?"
     r"(?:\((?P<name>[^\s()+]{0,512})(?:\+0x[0-9a-f]{1,16})?\))? ?\[0x(?P<address>[0-9a-f]{1,16})\]\s*$"
+)
+#: `==7==    at 0x43437B: stream_free (stream.c:60)`, `==7==    by 0x4C2FB55: calloc (in /usr/lib/vgpreload.so)`.
+_VALGRIND = re.compile(
+    r"==\d{1,10}==\s{1,16}(at|by) 0x([0-9A-F]{1,16}): (\S{1,512})"
+    r" \((?:in ([^()\s]{1,512})|([^()\s:]{1,512}):(\d{1,9}))\)\s*$"
 )
 _BARE = re.compile(r"\s{0,16}0x([0-9a-f]{6,16})\s*$")
 
@@ -77,6 +82,17 @@ def parse_foreign_frame(text: str, line: int, listed: bool) -> PastedFrame | Non
     if listed and "0x" in text and (match := _BARE.match(text)):
         return PastedFrame(UNNUMBERED, int(match[1], 16), UNNAMED, None, None, None, "", False, line)
     return None
+
+
+def parse_valgrind_frame(text: str, line: int) -> PastedFrame | None:
+    """The frame that a line of valgrind shows, None for any other line; the first of a stack counts from 0."""
+    match = _VALGRIND.match(text) if text.startswith("==") else None
+    if match is None:
+        return None
+    name = UNNAMED if match[3] == "???" else plain_name(match[3])
+    number = int(match[6]) if match[6] else None
+    index = 0 if match[1] == "at" else UNNUMBERED
+    return PastedFrame(index, int(match[2], 16), name, match[5], number, match[4], "", False, line)
 
 
 def _lldb(index: int, address: int, module: str | None, rest: str, line: int) -> PastedFrame:
