@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from forensics.absence import Absence
-from forensics.config import opens_section, parse
 from forensics.evidence.fact import Fact
-from forensics.evidence.from_config import collect_config
 from forensics.evidence.log_files import LogFile
 from forensics.logs import looks_like_evidence
 from forensics.record import replace
@@ -22,7 +20,12 @@ _OF_ALL = frozenset(("config.proxies", "config.remote_peers"))
 def quoted_config(file: LogFile) -> Iterator[Fact | Absence]:
     """The facts of the one configuration between fences in a text; an Absence where several are quoted."""
     text = _text_of(file)
-    blocks = [block for block in _fenced(text.splitlines(keepends=True)) if _is_config(block[1])] if text else []
+    if not text:
+        return
+    from forensics.config import opens_section, parse
+    from forensics.evidence.from_config import collect_config
+
+    blocks = [block for block in _fenced(text.splitlines(keepends=True)) if _is_config(block[1], opens_section)]
     if len(blocks) > 1:
         places = ", ".join(str(start + 1) for start, _lines in blocks[:8])
         why = f"{file.path} quotes {len(blocks)}, on lines {places}: which one was in use is not said"
@@ -55,6 +58,6 @@ def _fenced(lines: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
         opened = 0 if opened else number
 
 
-def _is_config(lines: list[bytes]) -> bool:
+def _is_config(lines: list[bytes], opens_section: Callable[[bytes], bool]) -> bool:
     """Whether a block has sections of a configuration, and nothing that a crash leaves."""
     return sum(map(opens_section, lines)) > 0 and len(lines) > 1 and not looks_like_evidence(b"".join(lines))
