@@ -97,7 +97,7 @@ def _neutral_machine(chrooted: bool) -> None:
         _mount("/dev/null", "/etc/resolv.conf", None, MS_BIND)
 
 
-def _child(root: Path | None, folder: str, open_files: int) -> Callable[[], None]:
+def child(root: Path | None, folder: str, open_files: int) -> Callable[[], None]:
     """What the child does before it becomes HAProxy."""
 
     def prepare() -> None:
@@ -164,7 +164,7 @@ class HAProxy:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 close_fds=True,
-                preexec_fn=_child(sysroot, inside, open_files),
+                preexec_fn=child(sysroot, inside, open_files),
             )
         self.pid = self.process.pid
 
