@@ -143,11 +143,13 @@ class HAProxy:
         sysroot: Path | None = None,
         arguments: tuple[str, ...] = (),
         open_files: int = OPEN_FILES,
+        both: bool = False,
     ) -> None:
         """Write the configuration to ``folder`` and start ``executable`` there.
 
         With ``sysroot`` the process is chrooted: ``executable`` is then a path inside
         the sysroot, and ``folder`` (given as seen from outside) must be below it.
+        ``both``: what it writes to stdout is kept with stderr, as systemd does.
         """
         if sysroot is not None and os.geteuid() != 0:
             raise LabError("a private sysroot needs chroot, hence root")
@@ -161,7 +163,7 @@ class HAProxy:
                 [str(executable), *arguments, "-f", CONFIG],
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=log if both else subprocess.DEVNULL,
                 stderr=log,
                 close_fds=True,
                 preexec_fn=child(sysroot, inside, open_files),
