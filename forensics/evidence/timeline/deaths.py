@@ -87,12 +87,16 @@ def _words(event: Fatal) -> tuple[str, str]:
         case SystemdExit():
             return "exit", f"{event.unit}: {event.code}, status {event.status}"
         case Mention():
-            return ("death", event.value) if event.what in _FATAL else ("", "")
+            return ("death", _FATAL[event.what] + event.value) if event.what in _FATAL else ("", "")
         case PastedBacktrace():
             return "", ""
 
 
-_FATAL = frozenset({"libc abort", "asan", "lua", "openssl", "pool", "spinning"})
+#: Mentions that end a process, and what their words need to be understood.
+_FATAL = {
+    "libc abort": "", "asan": "AddressSanitizer: ", "lua": "Lua: ", "openssl": "", "pool": "damaged pool: ",
+    "spinning": "",
+}  # fmt: skip
 
 
 def told_around(log: LogEvidence, incident: Incident) -> Iterator[Told]:
