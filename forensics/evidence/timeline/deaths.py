@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from forensics.absence import Absence
 from forensics.evidence.timeline.told import Told
 from forensics.logs import (
     BugReport,
@@ -126,5 +127,7 @@ def _soon(one: Origin, death: Origin) -> bool:
 
 
 def _name(incident: Incident) -> str:
-    pid = f" of process {incident.pid}" if incident.pid is not None else ""
-    return f"incident {incident.number}{pid}"
+    pid = f", process {incident.pid}" if incident.pid is not None else ""
+    fatal = incident.evidence.fatal()
+    words = "" if isinstance(fatal, Absence) else _words(fatal)[1]
+    return f"incident {incident.number}{pid}" + (f": {words}" if words else "")
