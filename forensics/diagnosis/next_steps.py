@@ -139,7 +139,9 @@ def _without_answer(
     if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
         stall = crash.get("watchdog.stuck_in")
         known = "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
-        yield known or _BY_KIND[str(kind.value)]
+        step = known or _BY_KIND[str(kind.value)]
+        # With `threads.stuck` the dump is there already.
+        yield from [step] if step != _HUNG or isinstance(crash.get("threads.stuck"), Absence) else []
     if isinstance(version, Version) and crash.died:
         yield from _newer(version, candidates)
     if not findings and (crash.died or not _is_cut(crash)):

@@ -9,6 +9,7 @@ from itertools import pairwise
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.from_panic import collect_stall
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.logs import (
     BugReport,
@@ -286,6 +287,7 @@ def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "thread dump of the panic", line=panic.line)
     stuck = [one for one in panic.threads if one.stuck]
     yield Fact("threads.stuck", len(stuck), source)
+    yield from collect_stall(panic, path)
     dying = next((one for one in panic.threads if one.requested), None)
     if dying is not None:
         yield from _dying(dying, path)
