@@ -140,7 +140,10 @@ def _dated_assertion(crash: Crash, function: str) -> document.DatedAssertion | N
     telling = dated if isinstance(dated, Fact) and releases else named
     if isinstance(telling, Absence) or not (inside or releases):
         return None
-    return document.DatedAssertion(inside, releases, telling.trust, telling.source.what)
+    several = crash.get("assertion.candidates")
+    listed = several.value if isinstance(several, Fact) and not function else ()
+    candidates = listed if isinstance(listed, tuple) else ()
+    return document.DatedAssertion(inside, releases, telling.trust, telling.source.what, candidates)
 
 
 def _culprit(witness: CoreWitness | None) -> Frame | None:

@@ -49,6 +49,7 @@ CATALOGUE: tuple[FactKind, ...] = (
     FactKind("crash.function", "function that stopped", "str", "function at the kernel's fault address", _EXECUTABLE),
     FactKind("assertion.function", "function of the failed check", "str", "function that has it in releases", _LOG),
     FactKind("assertion.releases", "releases with this check at this line", "list", "ranges of releases", _LOG),
+    FactKind("assertion.candidates", "checks at this line", "list", "`KIND in FUNCTION(): RELEASES`, if several", _LOG),
     FactKind("crash.explanation", "text below the failed check", "str", "text printed below the assertion", _LOG),
     FactKind(
         "stack",

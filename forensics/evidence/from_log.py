@@ -9,6 +9,7 @@ from itertools import pairwise
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.from_place import collect_place, quoted_place
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.logs import (
     BugReport,
@@ -37,6 +38,15 @@ _UNSHARDED = 768
 _LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
 _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
 
+#: Who ends HAProxy by a signal, where only the signal is known.
+_DEATHS = {
+    "SIGSEGV": "memory that must not be touched or, up to 2.7, a check of HAProxy's own",
+    "SIGABRT": "the watchdog, the C library with a damaged heap, Lua or OpenSSL",
+    "SIGILL": "a check of HAProxy's own (since 2.8), or an instruction that this processor lacks",
+    "SIGBUS": "a file that shrank while it was mapped, memory that could not be had, or an address that is not aligned",
+    "SIGTRAP": "a breakpoint of a debugger, or a check of HAProxy's own on some machines",
+}
+
 #: Checks that failed before the death and are told, the latest.
 _MOST_WARNINGS = 32
 
@@ -45,7 +55,12 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     """The facts of the last death that the log at ``path`` tells of, or an incident of it."""
     yield from _versions(log, path)
     fatal = log.fatal()
-    if isinstance(fatal, Absence):
+    quoted = quoted_place(log, fatal)
+    if quoted is not None:
+        yield from collect_place(quoted, path)
+    if quoted is not None and isinstance(fatal, Absence):
+        pass
+    elif isinstance(fatal, Absence):
         yield Absence(DEATH, f"{path}: {fatal.reason}", fatal.remedy)
     else:
         yield from _death(fatal, log, path)
@@ -182,6 +197,9 @@ def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
         yield Fact("crash.kind", "segfault", source, "derived")
     if fault.address is not None:
         yield Fact("crash.address", fault.address, source)
+    if own:
+        reason = f"line {fault.line} of {path} tells an address and no name"
+        yield Absence("crash.function", reason, "the executable that ran, with `--exe`: it gives function and line")
 
 
 def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
@@ -253,6 +271,11 @@ def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
         yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), source)
 
 
+def _ends(signal: str) -> str:
+    """Which deaths end in a signal."""
+    return f": it may be {_DEATHS[signal]}" if signal in _DEATHS else ""
+
+
 def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "exit status", line=fatal.line)
     signal = fatal.signal or ""
@@ -263,9 +286,8 @@ def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence
     elif not signal:
         yield Fact("crash.kind", "exit", source, "derived")
     else:
-        yield Absence(
-            "crash.kind", f"{signal} alone does not say why", "the worker's own log, the kernel's, or the core"
-        )
+        reason = f"{signal} alone does not say why{_ends(signal)}"
+        yield Absence("crash.kind", reason, "the worker's own log, the kernel's, or the core")
 
 
 def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:

@@ -24,11 +24,13 @@ from forensics.logs.mentions import Mention
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
 from forensics.logs.parse import Found, LogReading, parse, parse_stream
+from forensics.logs.places import AssertionPlace
 from forensics.logs.systemd import SystemdExit
 from forensics.logs.thread_dump import ThreadDump
 from forensics.logs.trace import TraceFrame, parse_symbol
 
 __all__ = [
+    "AssertionPlace",
     "BugReport",
     "CoredumpFrame",
     "CoredumpReport",

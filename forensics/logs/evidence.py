@@ -14,6 +14,7 @@ from forensics.logs.master import WorkerExit
 from forensics.logs.mentions import Mention
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
+from forensics.logs.places import AssertionPlace
 from forensics.logs.systemd import SystemdExit
 from forensics.record import record
 
@@ -38,6 +39,7 @@ class LogEvidence:
     lines_read: int
     carriers: tuple[str, ...]
     happenings: tuple[Happening, ...] = ()
+    places: tuple[AssertionPlace, ...] = ()
     incidents: tuple[Incident, ...] = ()
     earlier_incidents: int = 0
 

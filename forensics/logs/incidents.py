@@ -97,7 +97,9 @@ def group(log: LogEvidence) -> LogEvidence:
         if len(cases) > MAX_INCIDENTS:
             cases.popleft()
             dropped += 1
-    return replace(log, incidents=tuple(_incidents(log, cases, dropped)), earlier_incidents=dropped)
+    # A place that is quoted without its death can be that of any, unless there is only one.
+    told = log if len(cases) == 1 else replace(log, places=())
+    return replace(log, incidents=tuple(_incidents(told, cases, dropped)), earlier_incidents=dropped)
 
 
 def _add(case: _Case, event: Fatal, pid: int | None) -> None:
@@ -346,5 +348,5 @@ def _evidence(log: LogEvidence, case: _Case, checks: Sequence[BugReport], mentio
 
     return LogEvidence(
         (*checks, *of(BugReport)), of(Panic), of(WorkerExit), of(KernelFault), of(SystemdExit), of(OutOfMemory),
-        of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers,
+        of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers, log.places,
     )  # fmt: skip

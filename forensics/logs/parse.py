@@ -93,6 +93,7 @@ class LogReading:
                 happenings=found("happenings"),
                 lines_read=self.lines_read,
                 carriers=tuple(sorted(self._carriers)),
+                places=found("places"),
                 earlier_incidents=self._writers.dropped,
             )
         )

@@ -16,6 +16,7 @@ from forensics.logs.master import WorkerExitRecogniser
 from forensics.logs.mentions import MentionRecogniser
 from forensics.logs.out_of_memory import OutOfMemoryRecogniser
 from forensics.logs.panic import PanicRecogniser
+from forensics.logs.places import PlaceRecogniser
 from forensics.logs.systemd import SystemdRecogniser
 
 #: Writers whose reports are open at one time; the one that was silent for longest goes first.
@@ -48,6 +49,7 @@ _RECOGNISERS: dict[str, type[_Recogniser]] = {
     "backtraces": BacktraceRecogniser,
     "mentions": MentionRecogniser,
     "happenings": LifecycleRecogniser,
+    "places": PlaceRecogniser,
 }
 
 
@@ -84,7 +86,7 @@ class Writers:
     @property
     def dropped(self) -> int:
         """How many deaths, at the least, were too many to keep."""
-        return max(kept.dropped for name, kept in self._kept.items() if name not in ("mentions", "happenings"))
+        return max(kept.dropped for name, kept in self._kept.items() if name not in ("mentions", "happenings", "places"))
 
     def _turn_to(self, source: _Source) -> None:
         self._last = source

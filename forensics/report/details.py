@@ -14,7 +14,7 @@ from forensics.report.safe_text import one_line
 from forensics.report.stack import stack_lines
 from forensics.report.timeline import timeline_lines, timeline_note
 from forensics.report.waits import wait_lines
-from forensics.report.words import MODULES, evidence_text, fact_name, input_names, plural, size_text
+from forensics.report.words import MODULES, answer_text, evidence_text, fact_name, input_names, plural, size_text
 
 #: Longest lists of one section; what is left out is counted.
 _MOST = 20
@@ -23,6 +23,7 @@ _MOST = 20
 def details(report: Report, width: int) -> Iterator[Line]:
     """All sections that have something to say, most wanted first."""
     yield from section("further steps", _further_steps(report, width), width)
+    yield from section("what would decide", _questions(report, width), width)
     names = input_names(report)
     for position, finding in enumerate(report.findings):
         body = _finding(finding, names, width, told=position == 0)
@@ -47,6 +48,15 @@ def details(report: Report, width: int) -> Iterator[Line]:
 def _further_steps(report: Report, width: int) -> Iterator[Line]:
     for number, step in enumerate(report.next_steps[STEPS:], STEPS + 1):
         yield from wrapped(step, width, "step", f"  {number}. ")
+
+
+def _questions(report: Report, width: int) -> Iterator[Line]:
+    """Each fact that would tell candidates apart, the most telling first."""
+    for question in report.questions:
+        supply = f" ({question.supply})" if question.supply else ""
+        yield from wrapped(f"{question.label}{supply}", width, "plain", "  ", "    ")
+        for answer in question.answers:
+            yield from wrapped(answer_text(answer), width, "dim", "    ", "      ")
 
 
 def _finding(finding: Finding, names: Mapping[str, str], width: int, told: bool) -> Iterator[Line]:
