@@ -105,7 +105,12 @@ def test_an_answer_says_what_fits_and_what_refutes() -> None:
 def test_what_only_memory_knows_proves_and_rules_out() -> None:
     asked = {each.fact: each for each in diagnosed(QUEUED.format(285)).questions}
     (answer,) = asked["requeue.window"].answers
-    assert (answer.telling, answer.expects, answer.refuted_by, answer.decides) == ("proves", "unlocked", "locked", False)
+    assert (answer.telling, answer.expects, answer.refuted_by, answer.decides) == (
+        "proves",
+        "unlocked",
+        "locked",
+        False,
+    )
 
 
 def test_a_probable_finding_asks_nothing() -> None:
@@ -143,7 +148,10 @@ def test_a_verdict_without_open_clauses_asks_nothing() -> None:
         (("contains", "x"), "with x"),
         (("matches", "^x"), "like ^x"),
         (("at_least", 3), "at least 3"),
-        (("within", tuple(f"2.{minor}.0" for minor in range(8))), "2.0.0, 2.1.0, 2.2.0, 2.3.0, 2.4.0, 2.5.0 and 2 more"),
+        (
+            ("within", tuple(f"2.{minor}.0" for minor in range(8))),
+            "2.0.0, 2.1.0, 2.2.0, 2.3.0, 2.4.0, 2.5.0 and 2 more",
+        ),
         (("frames", ("a", "[b]", "c|d|e|f", "?", "...")), "a <- c|d|e|..."),
         (("frames", ("...", "a", "...")), "... <- a"),
     ],
