@@ -56,6 +56,10 @@ _UNTRUE = (
 )
 _CORRUPTED = "The code that crashed is the victim: run with `-dMtag,integrity` to catch the culprit next time"
 
+_REDEFINED = (
+    "Take away the library or module that redefines a symbol (HAProxy warned of it): no process can be trusted with it"
+)
+
 #: What to do about a thread that the watchdog found stuck, by what it was stuck in.
 _BY_STALL = {
     "lua": "Find the Lua function that does not come back: loops without end, large loads, calls of libraries; give it"
@@ -154,6 +158,8 @@ def _without_answer(
         which = f"`{findings[0].signature}`" if len(findings) == 1 else f"any of these {len(findings)}"
         yield f"Do not act on {which} yet: only possible, not proven"
     yield from _deciding(asked)
+    if crash.all("libraries.inconsistent"):
+        yield _REDEFINED
     kind = crash.get("crash.kind")
     if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
         stall = crash.get("watchdog.stuck_in")

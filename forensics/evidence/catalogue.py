@@ -8,6 +8,7 @@ no input had it.
 from __future__ import annotations
 
 from forensics.evidence.fact_kind import FactKind
+from forensics.evidence.process_facts import PROCESS_FACTS
 from forensics.evidence.report_facts import REPORT_FACTS
 
 _CORE = "the core file"
@@ -340,6 +341,7 @@ CATALOGUE: tuple[FactKind, ...] = (
     ),
     FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", f"{_CORE}, or {_LOG}"),
     *REPORT_FACTS,
+    *PROCESS_FACTS,
     FactKind(
         "memory.failed_allocations", "failed allocations", "int", "allocations from pools that had failed", _SYMBOLS
     ),

@@ -10,6 +10,7 @@ from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import DEATH, Fact
 from forensics.evidence.from_place import collect_place, quoted_place
+from forensics.evidence.from_process import aftermath, collect_process
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.logs import (
     BugReport,
@@ -58,10 +59,9 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     quoted = quoted_place(log, fatal)
     if quoted is not None:
         yield from collect_place(quoted, path)
-    if quoted is not None and isinstance(fatal, Absence):
-        pass
-    elif isinstance(fatal, Absence):
-        yield Absence(DEATH, f"{path}: {fatal.reason}", fatal.remedy)
+    yield from collect_process(log, path)
+    if isinstance(fatal, Absence):
+        yield from () if quoted is not None else _aftermath(fatal, log, path)
     else:
         yield from _death(fatal, log, path)
     yield from _signal(log, path)
@@ -73,6 +73,15 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         if refused is not None:
             reason = f"line {refused.line} of {path}: the kernel wrote none, {refused.value}"
             yield Absence("core of the process", reason, "`sysctl kernel.core_pattern`, and the program that it names")
+
+
+def _aftermath(absent: Absence, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """The death that only its aftermath tells, or that there is none."""
+    left = list(aftermath(log, path))
+    if not left:
+        yield Absence(DEATH, f"{path}: {absent.reason}", absent.remedy)
+    for one in left:
+        yield from [one] if isinstance(one, Fact) else _exit(one, path)
 
 
 def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
@@ -108,6 +117,8 @@ def _versions(log: LogEvidence, path: str) -> Iterator[Fact]:
     """The last version named before or in the death: a reload may have brought another one."""
     named = [(panic.version, panic.line) for panic in log.panics if panic.version]
     named += [(mention.value, mention.line) for mention in log.mentions if mention.what == "version"]
+    # What a package is called counts where the process did not name its version itself.
+    named = named or [(mention.value, mention.line) for mention in log.process_lines if mention.what == "version"]
     if named:
         version, line = max(named, key=lambda one: one[1])
         yield Fact("process.version", str(version), Source(path, "version line", line=line))

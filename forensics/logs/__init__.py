@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from forensics.logs.bug import BugReport, parse_bug
 from forensics.logs.carrier import iter_records
+from forensics.logs.container import ContainerExit
 from forensics.logs.coredump import CoredumpFrame, CoredumpReport, CoredumpThread
 from forensics.logs.culprit import culprit_frames
 from forensics.logs.evidence import Incident, LogEvidence
@@ -32,6 +33,7 @@ from forensics.logs.trace import TraceFrame, parse_symbol
 __all__ = [
     "AssertionPlace",
     "BugReport",
+    "ContainerExit",
     "CoredumpFrame",
     "CoredumpReport",
     "CoredumpThread",

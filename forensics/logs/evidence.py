@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from forensics.absence import Absence
 from forensics.logs.bug import BugReport
+from forensics.logs.container import ContainerExit
 from forensics.logs.coredump import CoredumpReport
 from forensics.logs.fatal import Fatal, pick_fatal
 from forensics.logs.gdb import PastedBacktrace
@@ -40,6 +41,8 @@ class LogEvidence:
     carriers: tuple[str, ...]
     happenings: tuple[Happening, ...] = ()
     places: tuple[AssertionPlace, ...] = ()
+    process_lines: tuple[Mention, ...] = ()
+    container_exits: tuple[ContainerExit, ...] = ()
     incidents: tuple[Incident, ...] = ()
     earlier_incidents: int = 0
 

@@ -94,6 +94,8 @@ class LogReading:
                 lines_read=self.lines_read,
                 carriers=tuple(sorted(self._carriers)),
                 places=found("places"),
+                process_lines=found("process_lines"),
+                container_exits=found("container_exits"),
                 earlier_incidents=self._writers.dropped,
             )
         )

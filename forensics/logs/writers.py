@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Any, Protocol
 
 from forensics.logs.bug import BugRecogniser
+from forensics.logs.container import ContainerRecogniser
 from forensics.logs.coredump import CoredumpRecogniser
 from forensics.logs.gdb import BacktraceRecogniser
 from forensics.logs.happenings.lifecycle import LifecycleRecogniser
@@ -17,6 +18,7 @@ from forensics.logs.mentions import MentionRecogniser
 from forensics.logs.out_of_memory import OutOfMemoryRecogniser
 from forensics.logs.panic import PanicRecogniser
 from forensics.logs.places import PlaceRecogniser
+from forensics.logs.process_lines import ProcessRecogniser
 from forensics.logs.systemd import SystemdRecogniser
 
 #: Writers whose reports are open at one time; the one that was silent for longest goes first.
@@ -50,7 +52,13 @@ _RECOGNISERS: dict[str, type[_Recogniser]] = {
     "mentions": MentionRecogniser,
     "happenings": LifecycleRecogniser,
     "places": PlaceRecogniser,
+    "process_lines": ProcessRecogniser,
+    "container_exits": ContainerRecogniser,
 }
+
+
+#: What is no death, however much of it there is.
+_NO_DEATHS = ("mentions", "happenings", "places", "process_lines", "container_exits")
 
 
 class Writers:
@@ -86,7 +94,7 @@ class Writers:
     @property
     def dropped(self) -> int:
         """How many deaths, at the least, were too many to keep."""
-        return max(kept.dropped for name, kept in self._kept.items() if name not in ("mentions", "happenings", "places"))
+        return max(kept.dropped for name, kept in self._kept.items() if name not in _NO_DEATHS)
 
     def _turn_to(self, source: _Source) -> None:
         self._last = source

@@ -38,6 +38,7 @@ def details(report: Report, width: int) -> Iterator[Line]:
     yield from section("timeline", timeline_lines(report, width), width, timeline_note(report))
     yield from section("core and log disagree", _disagreements(report, width), width)
     yield from section("what could not be had", _gaps(report, width), width)
+    yield from section("before and after", _complaints(report.state, width), width)
     yield from section("state read from memory", _state(report.state, width), width)
     yield from section("process", _process(report, width), width)
     yield from section("inputs", _inputs(report, width), width)
@@ -162,6 +163,8 @@ def _gaps(report: Report, width: int) -> Iterator[Line]:
 def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
     """How much of each there is; the document holds the objects themselves."""
     for name, value in state.items():
+        if name == "complaints":
+            continue
         if name == "checks" and isinstance(value, list | tuple):
             yield from _checks(value, width)
             continue
@@ -177,6 +180,12 @@ def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
         counted = isinstance(value, list | tuple | Mapping)
         shown = plural(len(value), "entry").replace("entrys", "entries") if counted else str(value)  # type: ignore[arg-type]
         yield Line("plain", f"  {clipped(f'{name}: {shown}', width - 2)}")
+
+
+def _complaints(state: Mapping[str, object], width: int) -> Iterator[Line]:
+    """What texts tell of the time before the death and after it."""
+    for text in _texts(state.get("complaints"))[:_MOST]:
+        yield from wrapped(one_line(text), width, "plain", "  ", "    ")
 
 
 def _tables(rows: Sequence[object], width: int) -> Iterator[Line]:
