@@ -12,6 +12,7 @@ from forensics.evidence.fact import DEATH, Fact
 from forensics.evidence.from_place import collect_place, quoted_place
 from forensics.evidence.from_process import aftermath, collect_process
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
+from forensics.evidence.named_addresses import listed_stack
 from forensics.logs import (
     BugReport,
     CoredumpReport,
@@ -48,6 +49,8 @@ _DEATHS = {
     "SIGTRAP": "a breakpoint of a debugger, or a check of HAProxy's own on some machines",
 }
 
+_BACKTRACE = "the core; or gdb's backtrace of it"
+
 #: Checks that failed before the death and are told, the latest.
 _MOST_WARNINGS = 32
 
@@ -60,10 +63,14 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     if quoted is not None:
         yield from collect_place(quoted, path)
     yield from collect_process(log, path)
+    listed = listed_stack(log)
+    stack = _stack(_entries_of(listed), Source(path, "list of addresses", line=listed.line)) if listed else None
     if isinstance(fatal, Absence):
-        yield from () if quoted is not None else _aftermath(fatal, log, path)
+        yield from () if quoted is not None or isinstance(stack, Fact) else _aftermath(fatal, log, path)
     else:
         yield from _death(fatal, log, path)
+    if stack is not None:
+        yield stack
     yield from _signal(log, path)
     yield from _panics(log, path)
     yield from _warnings(fatal, log, path)
@@ -193,7 +200,16 @@ def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
     where = f"line {source.line} of {source.input}" if source.line else source.input
     addresses = f", only {len(names)} addresses" if names else ""
     reason = f"{where}: no call trace with a name stands there{addresses}"
-    return Absence("stack", reason, "the core; or gdb's backtrace of it")
+    remedy = "the executable that ran, with `--exe`, and where it lay; or the core" if names else _BACKTRACE
+    return Absence("stack", reason, remedy)
+
+
+def _entries_of(paste: PastedBacktrace) -> tuple[str, ...]:
+    """The functions of a list of addresses that an executable named, inlined ones in brackets."""
+    return tuple(
+        f"[{frame.function}]" if frame.inlined_guess and frame.function != UNNAMED else frame.function
+        for frame in paste.threads[0].frames
+    )
 
 
 def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:

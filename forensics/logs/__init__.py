@@ -8,6 +8,7 @@ of later branches.
 
 from __future__ import annotations
 
+from forensics.logs.addresses import Mapping
 from forensics.logs.bug import BugReport, parse_bug
 from forensics.logs.carrier import iter_records
 from forensics.logs.container import ContainerExit
@@ -43,6 +44,7 @@ __all__ = [
     "KernelFault",
     "LogEvidence",
     "LogReading",
+    "Mapping",
     "Mention",
     "Origin",
     "OutOfMemory",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
+from forensics.logs.addresses import Mapping
 from forensics.logs.bug import BugReport
 from forensics.logs.container import ContainerExit
 from forensics.logs.coredump import CoredumpReport
@@ -43,6 +44,8 @@ class LogEvidence:
     places: tuple[AssertionPlace, ...] = ()
     process_lines: tuple[Mention, ...] = ()
     container_exits: tuple[ContainerExit, ...] = ()
+    address_lists: tuple[PastedBacktrace, ...] = ()
+    mappings: tuple[Mapping, ...] = ()
     incidents: tuple[Incident, ...] = ()
     earlier_incidents: int = 0
 

@@ -101,7 +101,7 @@ def group(log: LogEvidence) -> LogEvidence:
             cases.popleft()
             dropped += 1
     # A place that is quoted without its death can be that of any, unless there is only one.
-    told = log if len(cases) == 1 else replace(log, places=())
+    told = log if len(cases) == 1 else replace(log, places=(), address_lists=(), mappings=())
     return replace(log, incidents=tuple(_incidents(told, cases, dropped)), earlier_incidents=dropped)
 
 
@@ -361,5 +361,5 @@ def _evidence(log: LogEvidence, case: _Case, checks: Sequence[BugReport], mentio
     return LogEvidence(
         (*checks, *of(BugReport)), of(Panic), of(WorkerExit), of(KernelFault), of(SystemdExit), of(OutOfMemory),
         of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers, places=log.places,
-        process_lines=_around(log.process_lines, case),
+        process_lines=_around(log.process_lines, case), address_lists=log.address_lists, mappings=log.mappings,
     )  # fmt: skip

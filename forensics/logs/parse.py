@@ -96,6 +96,8 @@ class LogReading:
                 places=found("places"),
                 process_lines=found("process_lines"),
                 container_exits=found("container_exits"),
+                address_lists=found("address_lists"),
+                mappings=found("mappings"),
                 earlier_incidents=self._writers.dropped,
             )
         )

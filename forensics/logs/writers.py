@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Protocol
 
+from forensics.logs.addresses import AddressRecogniser, MappingRecogniser
 from forensics.logs.bug import BugRecogniser
 from forensics.logs.container import ContainerRecogniser
 from forensics.logs.coredump import CoredumpRecogniser
@@ -54,11 +55,13 @@ _RECOGNISERS: dict[str, type[_Recogniser]] = {
     "places": PlaceRecogniser,
     "process_lines": ProcessRecogniser,
     "container_exits": ContainerRecogniser,
+    "address_lists": AddressRecogniser,
+    "mappings": MappingRecogniser,
 }
 
 
 #: What is no death, however much of it there is.
-_NO_DEATHS = ("mentions", "happenings", "places", "process_lines", "container_exits")
+_NO_DEATHS = ("mentions", "happenings", "places", "process_lines", "container_exits", "address_lists", "mappings")
 
 
 class Writers:
