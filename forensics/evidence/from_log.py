@@ -49,6 +49,7 @@ _DEATHS = {
     "SIGTRAP": "a breakpoint of a debugger, or a check of HAProxy's own on some machines",
 }
 
+_NAMING = "the executable that ran, with `--exe`, which names function and line; or the call trace in the worker's log"
 _BACKTRACE = "the core; or gdb's backtrace of it"
 
 #: Checks that failed before the death and are told, the latest.
@@ -226,7 +227,8 @@ def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
         yield Fact("crash.address", fault.address, source)
     if own:
         reason = f"line {fault.line} of {path} tells an address and no name"
-        yield Absence("crash.function", reason, "the executable that ran, with `--exe`: it gives function and line")
+        yield Absence("crash.function", reason, _NAMING)
+        yield Absence("stack", reason, _NAMING)
 
 
 def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
