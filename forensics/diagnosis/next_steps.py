@@ -165,12 +165,18 @@ def _without_answer(
         stall = crash.get("watchdog.stuck_in")
         known = "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
         yield known or _BY_KIND[str(kind.value)]
-    if isinstance(version, Version) and crash.died:
+    died = _died(crash)
+    if isinstance(version, Version) and died:
         yield from _newer(version, candidates)
-    elif crash.died and not any(question.fact == "process.version" for question in asked[:_QUESTIONS]):
+    elif died and not any(question.fact == "process.version" for question in asked[:_QUESTIONS]):
         yield _VERSION
-    if not findings and (crash.died or not _is_cut(crash)):
-        yield (_THIN if thin else _REPORT) if crash.died else _NOTHING
+    if not findings and (died or not _is_cut(crash)):
+        yield (_THIN if thin else _REPORT) if died else _NOTHING
+
+
+def _died(crash: Crash) -> bool:
+    """Whether a death is told, be it by one who does not know how."""
+    return crash.died or any(gap.subject == "crash.kind" for gap in crash.gaps)
 
 
 def _deciding(asked: Sequence[Question]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from forensics.absence import Absence
 from forensics.culprit import SIGNAL_FRAME, is_dying
 from forensics.elf.constants import PF_X, PT_LOAD
 from forensics.elf.image import ElfImage
+from forensics.evidence.bias_by_calls import bias_by_calls
 from forensics.evidence.fact import Fact
 from forensics.evidence.from_executable import Located, collect_check, locate_fault, version_of
 from forensics.logs import (
@@ -35,7 +36,7 @@ _PAGE = 4096
 _REMEDY = "the executable that ran, with `--exe`"
 _BASE = (
     "where the executable lay, in the same text: its lines of /proc/PID/maps, the kernel's line of the fault, or the"
-    " frames as `coredumpctl info` prints them"
+    " frames as `coredumpctl info` prints them; or a deeper stack, of seven addresses at the least"
 )
 #: Mappings, and frames of all threads, that are looked at.
 _MOST_MAPPINGS, _MOST_FRAMES = 64, 4096
@@ -121,6 +122,9 @@ def _loaded(
         return Absence("names of the stack", f"no address of it lies in {image.path} as it was mapped", _REMEDY)
     if image.header.type == 2 and any(_inside(image, at) for at in _addresses(told)):
         return Loaded(0, "as it is always loaded at one place")
+    guessed = bias_by_calls(_addresses_of_crashed(told), image)
+    if isinstance(guessed, int):
+        return Loaded(guessed, "the calls before its return addresses, which fit at one place only")
     return Absence("names of the stack", "nothing tells where the executable lay in memory", _BASE)
 
 
@@ -142,6 +146,17 @@ def _own_end(
 
 def _addresses(told: PastedBacktrace | CoredumpReport) -> list[int]:
     return [frame.address for frame in _frames(told) if frame.address is not None][:_MOST_FRAMES]
+
+
+def _addresses_of_crashed(told: PastedBacktrace | CoredumpReport) -> list[int]:
+    """Those of the thread that died, as far as they are nobody else's code by its name."""
+    thread = told.crashed if isinstance(told, PastedBacktrace) else next(iter(told.threads), None)
+    frames = thread.frames if thread is not None else ()
+    return [
+        frame.address
+        for frame in frames
+        if frame.address is not None and (frame.module is None or is_haproxy(frame.module))
+    ]
 
 
 def _inside(image: ElfImage, address: int) -> bool:
