@@ -25,7 +25,7 @@ _CORE_BACKTRACE = "core_backtrace"
 #: The element of ABRT that says how it died, those that describe the process, and bytes of each that are read.
 _REASON = "reason"
 _ELEMENTS = ("package", "os_release", "cmdline", "executable", "kernel", "architecture")
-_MAX_ELEMENT = 4096
+_MAX_ELEMENT, _MAX_MAPS = 4096, 1 << 20
 
 #: Read to recognise a kind: enough for the first lines of a log that begins with a long banner.
 _HEAD = 1 << 16
@@ -220,7 +220,7 @@ def text_stream(path: str, watch: Callable[[int], None] | None = None) -> IO[byt
     stream, _compression = open_stream(path, watch)
     if os.path.basename(path) == _REASON and _is_abrt(os.path.dirname(path)):
         return _with_elements(stream, os.path.dirname(path))
-    return _from_core_backtrace(stream) if os.path.basename(path) == _CORE_BACKTRACE else stream
+    return _from_core_backtrace(stream, path) if os.path.basename(path) == _CORE_BACKTRACE else stream
 
 
 def _with_elements(reason: IO[bytes], directory: str) -> IO[bytes]:
@@ -235,13 +235,22 @@ def _with_elements(reason: IO[bytes], directory: str) -> IO[bytes]:
     return io.BytesIO(b"\n".join(told) + b"\n")
 
 
-def _from_core_backtrace(stream: IO[bytes]) -> IO[bytes]:
-    """ABRT's stack in JSON as a debugger would print it; any other text as it is."""
+def _from_core_backtrace(stream: IO[bytes], path: str) -> IO[bytes]:
+    """ABRT's stack in JSON as a debugger would print it, with the mappings of HAProxy; any other text as it is."""
     from forensics.logs.core_backtrace import MAX_SIZE, text_of
 
     with stream:
         data = stream.read(MAX_SIZE)
-    return io.BytesIO(text_of(data))
+    return io.BytesIO(text_of(data) + b"".join(_mappings(os.path.join(os.path.dirname(path), "maps"))))
+
+
+def _mappings(path: str) -> list[bytes]:
+    """The lines of ABRT's element `maps` that are about HAProxy's executable; none where there is no such file."""
+    if not os.path.isfile(path):
+        return []
+    with open(path, "rb") as file:
+        lines = file.read(_MAX_MAPS).splitlines(keepends=True)
+    return [line for line in lines if b"haproxy" in line or b"hapee" in line]
 
 
 def log_file(path: str, watch: Callable[[int], None] | None = None, timezone: str = "") -> LogFile:

@@ -160,12 +160,19 @@ def _function(crash: Crash, place: _Place, found: Sequence[Assertion]) -> Iterat
 
 
 def candidate_functions(crash: Crash) -> tuple[str, ...]:
-    """The functions in which the assertion may stand, none where nothing tells."""
+    """The functions in which the assertion may stand: by its line, else all of its file; none where nothing tells."""
     named, candidates = crash.get("assertion.function"), crash.get("assertion.candidates")
     if isinstance(named, Fact):
         return (str(named.value),)
-    told = candidates.value if isinstance(candidates, Fact) and isinstance(candidates.value, tuple) else ()
-    return tuple(each.partition(" in ")[2].partition("()")[0] for each in told)
+    if isinstance(candidates, Fact) and isinstance(candidates.value, tuple):
+        return tuple(each.partition(" in ")[2].partition("()")[0] for each in candidates.value)
+    file = crash.get("crash.source_file")
+    # What stands in a header is inlined: the innermost frame is a caller.
+    if not is_assertion(crash) or isinstance(file, Absence) or not str(file.value).endswith(".c"):
+        return ()
+    from forensics.history.assertions import functions_in
+
+    return tuple(sorted(functions_in(str(file.value))))
 
 
 def spelt(ranges: Sequence[str]) -> str:

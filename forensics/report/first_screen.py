@@ -72,6 +72,10 @@ def _warnings(report: Report, width: int) -> Iterator[Line]:
             lost = each.truncated.missing_bytes
             amount = f" ({size_text(lost)} missing)" if lost else ""
             yield from wrapped(f"{each.path} is cut short{amount}: see INPUTS", width, "warning", "! ")
+    for gap in report.gaps:
+        if gap.subject.startswith("assertion at "):
+            text = f"no {gap.subject} as it was released: see WHAT COULD NOT BE HAD"
+            yield from wrapped(text, width, "warning", "! ")
     if report.disagreements:
         subjects = ", ".join(each.subject for each in report.disagreements)
         yield from wrapped(f"core and log disagree on {subjects}: see below", width, "warning", "! ")

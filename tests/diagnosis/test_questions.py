@@ -63,6 +63,9 @@ TEXTS: dict[str, tuple[str, list[str], list[str], list[str]]] = {
     "a kernel's line of an end on purpose": (AT_ONE, [], ["stack"], [LISTENER, ELDER, REQUEUE, SCHEDULE]),
     "a place alone": ("matched at src/task.c:310\n", [], ["stack"], [LISTENER, ELDER, SCHEDULE]),
     "a place alone, elsewhere": ("matched at src/stconn.c:1479\n", [], [], []),
+    "a place that the version does not have": (
+        VERSION.format("2.9.6") + "matched at src/stconn.c:1479\n", [], [], [],
+    ),
     "a watchdog's first line": (
         "Thread 1 is about to kill the process.\n", [], ["stack"],
         ["stick-table/expire-loop", SHARDING, CONTENTION, "task/schedule-deadlock"],

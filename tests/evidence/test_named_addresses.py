@@ -5,6 +5,7 @@ The addresses are those of functions of real executables, moved to where a kerne
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,24 @@ def test_addresses_get_the_names_of_the_executable(shape: str, subject: Subject,
     assert isinstance(stack, tuple)
     assert tuple(name for name in stack if not name.startswith("[")) == NAMES
     assert value(crash, "process.version")
+
+
+def test_a_folder_of_abrt_tells_addresses_and_where_the_executable_lay(subject: Subject, tmp_path: Path) -> None:
+    folder = tmp_path / "ccpp-1"
+    folder.mkdir()
+    frames = [{"address": address} for address in subject.addresses]
+    elements = {
+        "type": "CCpp",
+        "reason": "haproxy killed by SIGSEGV\n",
+        "maps": maps(subject),
+        "core_backtrace": json.dumps({"signal": 11, "stacktrace": [{"crash_thread": True, "frames": frames}]}),
+    }
+    for name, text in elements.items():
+        (folder / name).write_text(text)
+    crash = gather([str(folder), str(subject.path)], Options())[2]
+    stack = value(crash, "stack")
+    assert isinstance(stack, tuple)
+    assert tuple(name for name in stack if not name.startswith("[")) == NAMES
 
 
 def test_without_a_base_a_gap_says_what_would_tell_it(subject: Subject, tmp_path: Path) -> None:

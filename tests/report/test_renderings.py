@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from forensics.absence import Absence
 from forensics.diagnosis.finding import Answer, Evidence, Exclusion, Question
 from forensics.report.document import CrashSummary, DatedAssertion, Process, Report, StackFrame, Thread
 from forensics.report.markdown import render_markdown
@@ -347,6 +348,12 @@ def test_crashes_that_are_not_ruled_out_are_no_findings() -> None:
     question = Question("stack", "functions", "the core", (Answer("a/b", "fits", "f"), Answer("c/d", "fits", "g")))
     text = render_text(Report(crash=CrashSummary("bug_on"), questions=(question,)))
     assert "NO KNOWN CRASH MATCHES\n  2 known crashes are not ruled out: too little is known to tell\n" in text
+
+
+def test_a_check_that_the_release_does_not_have_is_a_warning() -> None:
+    gap = Absence("assertion at src/task.c:4 in 2.9.6", "no such assertion there")
+    text = render_text(Report(crash=CrashSummary("bug_on"), gaps=(gap,)))
+    assert "! no assertion at src/task.c:4 in 2.9.6 as it was released: see WHAT COULD NOT BE HAD\n" in text
 
 
 def test_several_checks_at_a_line_are_listed() -> None:
