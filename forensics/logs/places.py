@@ -16,6 +16,7 @@ _ALONE = re.compile(
     r"[\s>*`'\"(\[-]{0,16}(?:(?:(?:BUG_ON|WARN_ON|CHECK_IF|[Cc]rash(?:ed)?|[Aa]ssert(?:ion)?|[Bb]ug) )?(?:at|in) "
     rf"[`'\"*]{{0,4}})?{_FILE}:(\d{{1,6}})(?::\d{{1,4}})?[\s`'\"*)\].,;:]{{0,16}}"
 )
+_CUT = (" matched at", " matched")
 #: What is said by HAProxy itself is no quotation: what it warns of did not end it, and a log line is traffic.
 _OWN = re.compile(r"\s*\[(?:ALERT|WARNING|NOTICE|DIAG)\]|.{0,4096}(?:WARNING: |FATAL: | HTTP/\d)", re.DOTALL)
 
@@ -42,11 +43,17 @@ class PlaceRecogniser:
 
     def __init__(self) -> None:
         self.found: Kept[AssertionPlace] = Kept()
+        #: A line that ends before the place, as mail wraps it.
+        self._cut: Record | None = None
 
     def feed(self, record: Record) -> None:
         """Read one record."""
-        if place := parse_place(record):
+        cut, self._cut = self._cut, None
+        place = _wrapped(cut, record) if cut is not None and record.line - cut.line == 1 else parse_place(record)
+        if place is not None:
             self.found.append(place)
+        elif record.carrier == "plain" and record.text.rstrip().endswith(_CUT):
+            self._cut = record
 
     def close(self) -> None:
         """Nothing stays open: every place is one line."""
@@ -64,6 +71,15 @@ def parse_place(record: Record) -> AssertionPlace | None:
     if record.carrier == "plain" and (".c:" in text or ".h:" in text) and (match := _ALONE.fullmatch(text)):
         return AssertionPlace(match[1], int(match[2]), "", False, True, record.line, record.origin)
     return None
+
+
+def _wrapped(cut: Record, record: Record) -> AssertionPlace | None:
+    """The place that a line and the one below it tell together; what only warns is none."""
+    text = f"{cut.text.rstrip()} {record.text.lstrip(' >')}"
+    match = _MATCHED.search(text)
+    if match is None or _OWN.match(text.replace("FATAL: ", "", 1)):
+        return parse_place(record)
+    return AssertionPlace(match[1], int(match[2]), *_condition(text[: match.start()]), False, cut.line, cut.origin)
 
 
 def _prose(before: str) -> bool:

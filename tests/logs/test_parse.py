@@ -106,6 +106,8 @@ def test_a_damaged_log_gives_evidence(name: str, carrier: object, at: int, junk:
         b"Code: c6 ", b"-", b"<1>1 a b c d e [", b"COREDUMP_PID=1 ", b"curr_task=fct=0x1(a", b"\xf0\x9f",
         b"{\"log\":", b"1", b"a",
         b"* thread #1", b"frame #0: 0x1 a`", b"frame #0: 0x1 a`b [inlined] ", b" at a:1", b"a(b+0x1)[0x1", b"[0x1]", b"0x1",
+        b"matched at a/", b"condition x matched at ", b"src/task.c:", b"Image: haproxy:2.", b"/haproxy", b"0x55555 ", b"55555-",
+        b"cmdline: ", b"Package: haproxy-2.4.", b"OOMKilled haproxy", b"Exit Code: 1", b"Module haproxy from deb haproxy-2.",
         b"haproxy[1]: unhandled ", b"A level ", b"Code: aa0003e1 ", b"Code: (", b"pc : 1", b"[pool:", b" fe=", b"frontend=a ",
         b"req=0x1 (f=0x1 an=", b"of size READ of size 1", b"caller: 0x1 (", b"@0x1 (+1) = 0x1 (", b"address 0x1 ",
         b"AddressSanitizer: address ", b"Contents around address 0x1+", b" handler=0x1(", b"Package: haproxy ",

@@ -28,6 +28,8 @@ PLACES: dict[str, tuple[str, Facts]] = {
     "with a condition that none has": (
         "bug condition nothing matched at src/task.c:285", {"crash.condition": "nothing", "crash.kind": "bug_on"},
     ),
+    "wrapped by mail": ('> FATAL: bug condition "task->expire == 0" matched at\n> src/task.c:285', QUEUEING),
+    "wrapped earlier": ('FATAL: bug condition "task->expire == 0" matched\n  at src/task.c:285', QUEUEING),
     "of no release": (
         "matched at src/stconn.c:4", {"crash.kind": "bug_on", "crash.source_line": 4, "assertion.function": None},
     ),
@@ -73,6 +75,8 @@ def test_a_place_with_several_checks_lists_each_with_its_releases() -> None:
         "Jan 18 11:23:05 lb1 app[7]: rule 5 matched at src/task.c:285",
         'WARNING: bug condition "x" matched at src/task.c:285 (not crashing but process is untrusted now)',
         "Jan 18 11:23:05 lb1 haproxy[7]: src/task.c:285",
+        'WARNING: warn condition "x" matched at\nsrc/task.c:285 (please report to developers)',
+        "nothing matched at\nall",
         "src/task.c:285: error: expected ';' before '}' token",
         "src/task.c:4",
         "see ABORT at noon:12",
