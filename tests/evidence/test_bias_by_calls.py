@@ -83,9 +83,7 @@ def test_hostile_addresses_are_refused(image: ElfImage) -> None:
         assert isinstance(bias_by_calls(stack, image), Absence)
 
 
-def test_a_paste_of_addresses_needs_no_more_than_the_executable(
-    path: Path, returns: list[int], tmp_path: Path
-) -> None:
+def test_a_paste_of_addresses_needs_no_more_than_the_executable(path: Path, returns: list[int], tmp_path: Path) -> None:
     log = tmp_path / "paste.txt"
     log.write_text("".join(f"{BIAS + each:#x}\n" for each in [returns[0], *returns[:8]]))
     crash = gather([str(log), str(path)], Options())[2]

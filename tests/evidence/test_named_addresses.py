@@ -96,7 +96,9 @@ def unnamed(subject: Subject) -> str:
 def symbols_of_libc(subject: Subject) -> str:
     """As backtrace_symbols() prints them: one with its name, the others without."""
     first, *rest = subject.addresses
-    lines = [f"/usr/sbin/haproxy({NAMES[0]}+0x8)[{first:#x}]"] + [f"/usr/sbin/haproxy[{address:#x}]" for address in rest]
+    lines = [f"/usr/sbin/haproxy({NAMES[0]}+0x8)[{first:#x}]"] + [
+        f"/usr/sbin/haproxy[{address:#x}]" for address in rest
+    ]
     return "Backtrace:\n" + "".join(f"{line}\n" for line in lines)
 
 

@@ -12,7 +12,11 @@ RECEIVING: Facts = {
     "crash.kind": "bug_on", "crash.source_file": "src/stconn.c", "crash.source_line": 1479,
     "assertion.function": "sc_conn_recv", "assertion.releases": ("2.6.12..2.6.15",),
 }  # fmt: skip
-QUEUEING: Facts = {"crash.condition": "task->expire == 0", "crash.source_line": 285, "assertion.function": "__task_queue"}
+QUEUEING: Facts = {
+    "crash.condition": "task->expire == 0",
+    "crash.source_line": 285,
+    "assertion.function": "__task_queue",
+}
 PLACES: dict[str, tuple[str, Facts]] = {
     "cut off": ("matched at src/stconn.c:1479", RECEIVING),
     "cut off behind a carrier": ("Jan 18 11:23:05 lb1 haproxy[7]: matched at src/stconn.c:1479", RECEIVING),
