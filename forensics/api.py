@@ -330,13 +330,15 @@ def _with_executable(log: LogEvidence, path: str, places: Places) -> Generator[F
     """What the executable tells of the log's addresses; returns the log with the names that it gives."""
     from forensics.builds import modules_of
     from forensics.evidence.from_executable import collect_fault, named_by, wants_executable
+    from forensics.evidence.named_addresses import name_addresses, wants_names
 
-    if not wants_executable(log):
+    if not wants_executable(log) and not wants_names(log):
         return log
     try:
         symbols = next(modules_of(places.executable, places))
         yield from collect_fault(log, path, symbols)
         named = yield from named_by(log, path, symbols)
+        named = yield from name_addresses(named, path, symbols)
         symbols.save()
     except ForensicsError as error:
         yield Absence(f"executable {places.executable}", error.message, error.hint)

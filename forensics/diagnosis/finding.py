@@ -82,6 +82,31 @@ class CandidateFix:
 
 
 @record
+class Answer:
+    """What one candidate says to a question.
+
+    ``expects`` is what would speak for it, in words, "" for nothing; ``refuted_by`` what would rule it out. ``telling``
+    is ``fits``, ``proves`` (memory would) or ``refutes``; with ``decides`` any other answer rules it out.
+    """
+
+    signature: str = ""
+    telling: str = ""
+    expects: str = ""
+    refuted_by: str = ""
+    decides: bool = False
+
+
+@record
+class Question:
+    """A fact that would decide between known crashes which are possible, and what supplies it."""
+
+    fact: str = ""
+    label: str = ""
+    supply: str = ""
+    answers: tuple[Answer, ...] = ()
+
+
+@record
 class Fingerprint:
     """What groups equal crashes.
 
@@ -105,3 +130,4 @@ class Diagnosis:
     candidate_fixes: tuple[CandidateFix, ...] = ()
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     next_steps: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()

@@ -8,6 +8,7 @@ no input had it.
 from __future__ import annotations
 
 from forensics.evidence.fact_kind import FactKind
+from forensics.evidence.process_facts import PROCESS_FACTS
 from forensics.evidence.report_facts import REPORT_FACTS
 
 _CORE = "the core file"
@@ -49,6 +50,7 @@ CATALOGUE: tuple[FactKind, ...] = (
     FactKind("crash.function", "function that stopped", "str", "function at the kernel's fault address", _EXECUTABLE),
     FactKind("assertion.function", "function of the failed check", "str", "function that has it in releases", _LOG),
     FactKind("assertion.releases", "releases with this check at this line", "list", "ranges of releases", _LOG),
+    FactKind("assertion.candidates", "checks at this line", "list", "`KIND in FUNCTION(): RELEASES`, if several", _LOG),
     FactKind("crash.explanation", "text below the failed check", "str", "text printed below the assertion", _LOG),
     FactKind(
         "stack",
@@ -339,6 +341,7 @@ CATALOGUE: tuple[FactKind, ...] = (
     ),
     FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", f"{_CORE}, or {_LOG}"),
     *REPORT_FACTS,
+    *PROCESS_FACTS,
     FactKind(
         "memory.failed_allocations", "failed allocations", "int", "allocations from pools that had failed", _SYMBOLS
     ),

@@ -10,7 +10,10 @@ from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import DEATH, Fact
 from forensics.evidence.from_panic import collect_stall
+from forensics.evidence.from_place import collect_place, quoted_place
+from forensics.evidence.from_process import aftermath, collect_process
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
+from forensics.evidence.named_addresses import listed_stack
 from forensics.logs import (
     BugReport,
     CoredumpReport,
@@ -38,6 +41,18 @@ _UNSHARDED = 768
 _LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
 _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
 
+#: Who ends HAProxy by a signal, where only the signal is known.
+_DEATHS = {
+    "SIGSEGV": "memory that must not be touched or, up to 2.7, a check of HAProxy's own",
+    "SIGABRT": "the watchdog, the C library with a damaged heap, Lua or OpenSSL",
+    "SIGILL": "a check of HAProxy's own (since 2.8), or an instruction that this processor lacks",
+    "SIGBUS": "a file that shrank while it was mapped, memory that could not be had, or an address that is not aligned",
+    "SIGTRAP": "a breakpoint of a debugger, or a check of HAProxy's own on some machines",
+}
+
+_NAMING = "the executable that ran, with `--exe`, which names function and line; or the call trace in the worker's log"
+_BACKTRACE = "the core; or gdb's backtrace of it"
+
 #: Checks that failed before the death and are told, the latest.
 _MOST_WARNINGS = 32
 
@@ -46,10 +61,18 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     """The facts of the last death that the log at ``path`` tells of, or an incident of it."""
     yield from _versions(log, path)
     fatal = log.fatal()
+    quoted = quoted_place(log, fatal)
+    if quoted is not None:
+        yield from collect_place(quoted, path)
+    yield from collect_process(log, path)
+    listed = listed_stack(log)
+    stack = _stack(_entries_of(listed), Source(path, "list of addresses", line=listed.line)) if listed else None
     if isinstance(fatal, Absence):
-        yield Absence(DEATH, f"{path}: {fatal.reason}", fatal.remedy)
+        yield from () if quoted is not None or isinstance(stack, Fact) else _aftermath(fatal, log, path)
     else:
         yield from _death(fatal, log, path)
+    if stack is not None:
+        yield stack
     yield from _signal(log, path)
     yield from _panics(log, path)
     yield from _warnings(fatal, log, path)
@@ -59,6 +82,15 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         if refused is not None:
             reason = f"line {refused.line} of {path}: the kernel wrote none, {refused.value}"
             yield Absence("core of the process", reason, "`sysctl kernel.core_pattern`, and the program that it names")
+
+
+def _aftermath(absent: Absence, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """The death that only its aftermath tells, or that there is none."""
+    left = list(aftermath(log, path))
+    if not left:
+        yield Absence(DEATH, f"{path}: {absent.reason}", absent.remedy)
+    for one in left:
+        yield from [one] if isinstance(one, Fact) else _exit(one, path)
 
 
 def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
@@ -94,6 +126,8 @@ def _versions(log: LogEvidence, path: str) -> Iterator[Fact]:
     """The last version named before or in the death: a reload may have brought another one."""
     named = [(panic.version, panic.line) for panic in log.panics if panic.version]
     named += [(mention.value, mention.line) for mention in log.mentions if mention.what == "version"]
+    # What a package is called counts where the process did not name its version itself.
+    named = named or [(mention.value, mention.line) for mention in log.process_lines if mention.what == "version"]
     if named:
         version, line = max(named, key=lambda one: one[1])
         yield Fact("process.version", str(version), Source(path, "version line", line=line))
@@ -168,7 +202,16 @@ def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
     where = f"line {source.line} of {source.input}" if source.line else source.input
     addresses = f", only {len(names)} addresses" if names else ""
     reason = f"{where}: no call trace with a name stands there{addresses}"
-    return Absence("stack", reason, "the core; or gdb's backtrace of it")
+    remedy = "the executable that ran, with `--exe`, and where it lay; or the core" if names else _BACKTRACE
+    return Absence("stack", reason, remedy)
+
+
+def _entries_of(paste: PastedBacktrace) -> tuple[str, ...]:
+    """The functions of a list of addresses that an executable named, inlined ones in brackets."""
+    return tuple(
+        f"[{frame.function}]" if frame.inlined_guess and frame.function != UNNAMED else frame.function
+        for frame in paste.threads[0].frames
+    )
 
 
 def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
@@ -183,6 +226,10 @@ def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
         yield Fact("crash.kind", "segfault", source, "derived")
     if fault.address is not None:
         yield Fact("crash.address", fault.address, source)
+    if own:
+        reason = f"line {fault.line} of {path} tells an address and no name"
+        yield Absence("crash.function", reason, _NAMING)
+        yield Absence("stack", reason, _NAMING)
 
 
 def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
@@ -254,6 +301,11 @@ def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
         yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), source)
 
 
+def _ends(signal: str) -> str:
+    """Which deaths end in a signal."""
+    return f": it may be {_DEATHS[signal]}" if signal in _DEATHS else ""
+
+
 def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "exit status", line=fatal.line)
     signal = fatal.signal or ""
@@ -264,9 +316,8 @@ def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence
     elif not signal:
         yield Fact("crash.kind", "exit", source, "derived")
     else:
-        yield Absence(
-            "crash.kind", f"{signal} alone does not say why", "the worker's own log, the kernel's, or the core"
-        )
+        reason = f"{signal} alone does not say why{_ends(signal)}"
+        yield Absence("crash.kind", reason, "the worker's own log, the kernel's, or the core")
 
 
 def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:

@@ -12,13 +12,14 @@ from forensics.logs.thread_dump import is_thread_line
 from forensics.logs.trace import MAX_FRAMES, TraceFrame, is_trace_header, name_by_callers, parse_frame
 from forensics.record import record, replace
 
-CLUES = (Clue(b'" matched at '), Clue(b"ABORT at "))
+#: Those of `places` too, which reads what is left of such a line.
+CLUES = (Clue(b"matched at ", rb"[^:\n]{1,256}:\d"), Clue(b"ABORT at ", rb"[^:\n]{1,256}:\d"))
 
 _KINDS = {"bug": "bug_on", "warn": "warn_on", "check": "check_if"}
 _CONDITION = re.compile(r'(FATAL|WARNING): (bug|warn|check) condition "(.*)', re.DOTALL)
 _PLACE = re.compile(r"([^:]{1,1024}):(\d{1,9})(?!\w)")
 #: 3.0-dev3; up to then ABORT_NOW() prints nothing but the call trace.
-_ABORT = re.compile(r"([^:\s][^:]{0,1023}):(\d{1,9})(?:: (.*))?", re.DOTALL)
+_ABORT = re.compile(r"([^:\s][^:]{0,1023}\.[ch]):(\d{1,9})(?:: (.*))?", re.DOTALL)
 #: What may stand below an assertion without being its explanation.
 _OTHER = re.compile(
     r"\s*(?:$|\[(?:ALERT|WARNING|NOTICE|DIAG)\]|\[\d|Hint:|PANIC!|WARNING!|FATAL|HA-?Proxy version|#\d"
@@ -82,8 +83,8 @@ def _parse_condition(record: Record) -> BugReport | None:
 
 def _parse_abort(record: Record) -> BugReport | None:
     before, _, rest = record.text.partition("ABORT at ")
-    match = _ABORT.match(rest)
-    if match is None or before[-1:].isalnum():
+    match = _ABORT.match(rest.lstrip("`'\"*"))
+    if match is None or before[-1:].isalnum() or " HTTP/" in record.text:
         return None
     place, said = (match[1], int(match[2])), match[3] or ""
     return BugReport("abort_now", "", *place, said, True, (), record.pid, record.line, record.origin)

@@ -26,7 +26,8 @@ class PastedFrame:
     """One frame of a pasted backtrace.
 
     ``address`` is None where gdb prints none. ``inlined_guess``: gdb leaves the address out
-    of a frame when the frame above it is inlined into it.
+    of a frame when the frame above it is inlined into it. ``offset`` counts from the function, where libc printed it,
+    or from the load address of ``module`` where there is no function.
     """
 
     index: int
@@ -38,6 +39,7 @@ class PastedFrame:
     args: str
     inlined_guess: bool
     line: int
+    offset: int | None = None
 
 
 class _Quotes:

@@ -39,13 +39,16 @@ _KERNEL_LINES = 8
 #: Seconds in which the threads of one process fault.
 _MOMENT = 0.5
 #: What the log tells of the process itself, kept with each death that comes later.
-_LASTING = frozenset({"version", "executable", "status"})
+_LASTING = frozenset({"version", "executable", "status", "inconsistent library", "watchdog disabled"})
 _MAX_LASTING = 16
 #: Lines in which a master names its version when a worker died; what comes later can be another release.
 _AFTER_LINES = 16
 
 #: A warning that can precede a panic.
 _BLOCKED = "blocked traffic warning"
+
+#: Lines around a death in which its process is described: fields above it, a table of the process below.
+_AROUND = 64
 
 _SIGNALS = {"segfault": ("SIGSEGV", "SIGBUS"), "general protection": ("SIGSEGV",)}
 
@@ -97,7 +100,9 @@ def group(log: LogEvidence) -> LogEvidence:
         if len(cases) > MAX_INCIDENTS:
             cases.popleft()
             dropped += 1
-    return replace(log, incidents=tuple(_incidents(log, cases, dropped)), earlier_incidents=dropped)
+    # A place that is quoted without its death can be that of any, unless there is only one.
+    told = log if len(cases) == 1 else replace(log, places=(), address_lists=(), mappings=())
+    return replace(log, incidents=tuple(_incidents(told, cases, dropped)), earlier_incidents=dropped)
 
 
 def _add(case: _Case, event: Fatal, pid: int | None) -> None:
@@ -329,6 +334,15 @@ def _latest_begun(begins: Sequence[tuple[int, int]], line: int) -> int:
     return begins[max(0, after - 1)][1]
 
 
+def _around(lines: Sequence[Mention], case: _Case) -> tuple[Mention, ...]:
+    """What describes the process in the lines around its death."""
+    from bisect import bisect_left
+
+    first = bisect_left(lines, case.events[0].line - _AROUND, key=lambda one: one.line)
+    last = bisect_left(lines, case.last.line + _AROUND, key=lambda one: one.line)
+    return tuple(one for one in lines[first:last] if _possible_host(one.origin, case.last))
+
+
 def _tag_pid(case: _Case) -> int | None:
     """Where nobody names the process: the pid under which it wrote, which may be its master's."""
     said = [one.origin.pid for one in case.itself if one.origin.pid is not None]
@@ -346,5 +360,6 @@ def _evidence(log: LogEvidence, case: _Case, checks: Sequence[BugReport], mentio
 
     return LogEvidence(
         (*checks, *of(BugReport)), of(Panic), of(WorkerExit), of(KernelFault), of(SystemdExit), of(OutOfMemory),
-        of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers,
+        of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers, places=log.places,
+        process_lines=_around(log.process_lines, case), address_lists=log.address_lists, mappings=log.mappings,
     )  # fmt: skip

@@ -58,6 +58,8 @@ _GOES_ON = re.compile(rb"#\d{1,5}:? {1,4}[0<A-Za-z_?]|curr_task=0|exec_ctx:")
 
 #: Lines decoded after an interesting one whatever they hold: explanations, stream dumps, wrapped frames.
 WINDOW = 48
+#: A text below this size (bytes) is what somebody pasted: every line of it is read.
+PASTE = 1 << 15
 #: Bytes searched at once: small enough for the processor's cache.
 BLOCK = 1 << 18
 
@@ -85,10 +87,11 @@ def needles_in(block: bytes, needles: tuple[bytes, ...] = NEEDLES) -> list[int]:
 def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = None) -> Iterator[tuple[int, bytes]]:
     """The units that may matter, each with the number of its first line from 1: those with a clue, and some after each.
 
-    The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes. ``marks`` gets where blocks
-    begin.
+    Of a short text these are all. The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes.
+    ``marks`` gets where blocks begin.
     """
     number = window = lead = 0
+    pasted = len(stream.head) < PASTE
     for offset, block in blocks(stream, framing):
         if marks is not None:
             marks.add(number, offset, block)
@@ -97,7 +100,7 @@ def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = No
         while position < len(block):
             while at < len(hits) and hits[at] < position:
                 at += 1
-            if not window:
+            if not window and not pasted:
                 if at == len(hits):
                     break
                 start = framing.start(block, position, hits[at])
@@ -109,7 +112,7 @@ def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = No
             if (hit and INTERESTING.search(unit)) or (window and _GOES_ON.search(unit, 0, MAX_LINE)):
                 window = WINDOW
                 yield number + 1, unit
-            elif window or end <= lead:
+            elif window or pasted or end <= lead:
                 window = max(0, window - 1)
                 yield number + 1, unit
             number += unit.count(b"\n") + (not unit.endswith(b"\n"))

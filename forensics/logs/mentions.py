@@ -15,7 +15,7 @@ CLUES = (
     Clue(b"xy version "), Clue(b"executable is "), Clue(b"Status: ", b"[lsdEou]"), Clue(b"*** "),
     Clue(b"corruption ("), Clue(b"vs. prev"), Clue(b"linked list"), Clue(b"(): "), Clue(b"glibc error"),
     Clue(b"Assertion `"), Clue(b"AddressSanitizer"), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
-    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ecutablePath: "),
+    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ProblemType: "),
 )  # fmt: skip
 
 #: What ends a process by itself, and says so in a line of its own.
@@ -27,7 +27,8 @@ class Mention:
     """One line worth knowing.
 
     ``what`` is one of: version, executable, status, libc abort, asan, lua, openssl, pool, spinning,
-    blocked traffic warning, deliberate, unexpected death, all exited, core refused; or what a line
+    blocked traffic warning, deliberate, unexpected death, all exited, core refused, inconsistent library, watchdog
+    disabled, startup failure, exit on failure; those of `ProcessRecogniser`; or what a line
     of a report tells (see ``report_lines.DETAILS``).
     """
 
@@ -47,6 +48,9 @@ _LIBC = (
 )
 #: The word after "Status: ", of any release.
 _STATUS = r"(?:long-term supported|stable branch|development branch|End of life|old|unknown).{0,256}"
+_REDEFINED = r"[^']{1,512}' brings a different and inconsistent definition of symbol '[^']{1,256}"
+#: The tag of an image of HAProxy; those of its ingress controller count otherwise.
+_IMAGE = r"\"?(?:\S{1,256}/)?haproxy(?:-(?:debian|alpine|ubuntu))?:(\d\d?\.\d{1,2}(?:\.\d{1,3}|-dev\d{1,3}))(?![\d.])"
 _BLOCKED = r"thread \d{1,5} has stopped processing traffic for \d{1,20} milliseconds"
 #: Each shape behind a plain substring, so that a line which is nothing costs next to nothing.
 _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
@@ -71,6 +75,11 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("all exited", "All workers exited", r"All workers exited\. Exiting\.\.\. \((\d{1,3})\)"),
         ("core refused", "RLIMIT_CORE", r"Process \d{1,10}\s?\(haproxy\) (has RLIMIT_CORE set to 1)"),
         ("core refused", " pipe failed", r"(\|\S{1,256} pipe failed)"),
+        ("inconsistent library", "inconsistent def", rf"shared library '({_REDEFINED})'"),
+        ("watchdog disabled", "watchdog timer", r"(Failed to setup watchdog timer for thread \d{1,5})"),
+        ("startup failure", "to allocate pool", r"(Failed to allocate pool '[^']{1,256}'.{0,512})"),
+        ("exit on failure", "exit-on-failure: ", r"(exit-on-failure: killing .{1,64})"),
+        ("version", "mage:", rf"\b[Ii]mage:[ \t]{{1,24}}{_IMAGE}"),
         ("deliberate", "'debug dev ", r"triggered on purpose from the CLI '(debug dev \w{1,64})"),
     )
 )
