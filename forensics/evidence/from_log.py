@@ -51,7 +51,7 @@ _DEATHS = {
 }
 
 _NAMING = "the executable that ran, with `--exe`, which names function and line; or the call trace in the worker's log"
-_BACKTRACE = "the core; or gdb's backtrace of it"
+_BACKTRACE = "the core; gdb's backtrace of it; or the call trace of the worker's log"
 
 #: Checks that failed before the death and are told, the latest.
 _MOST_WARNINGS = 32
