@@ -90,7 +90,7 @@ def test_the_first_question_is_a_step_with_what_answers_it() -> None:
     steps = diagnosed(QUEUED.format(285)).next_steps
     assert steps[0].startswith("Do not act on any of these 2 yet")
     assert steps[1] == (
-        "Get the core; or gdb's backtrace of it (tells: functions, innermost first), to tell apart "
+        "Get the core; gdb's backtrace of it; or the call trace of the worker's log (tells: functions, innermost first), to tell apart "
         f"`{REQUEUE}`, `{SCHEDULE}`"
     )
     assert steps[2] == f"Find out which version ran (`haproxy -v`), to tell apart `{REQUEUE}`, `{SCHEDULE}`"
