@@ -177,26 +177,16 @@ def _parse_arm(record: Record) -> KernelFault | None:
     match = _ARM.search(record.text)
     if match is None:
         return None
-    mapping = _MAPPING.search(record.text, match.end())
-    part = mapping.groupdict() if mapping else {}
     segfault = "translation fault" in match["what"] or "permission fault" in match["what"]
-    return KernelFault(
-        pid=int(match["pid"]),
-        comm=match["comm"],
+    return _fault(
+        record,
+        match,
+        _MAPPING.search(record.text, match.end()),
         kind="segfault" if segfault else "trap",
         trap=None if segfault else match["what"],
-        address=_number(match["address"]),
-        ip=0,
-        sp=0,
-        error=int(match["esr"] or match["old_esr"] or "0", 16),
-        module=part.get("module"),
-        module_offset=_number(part.get("offset")),
-        base=_number(part.get("base")),
-        size=_number(part.get("size")),
-        code=None,
-        code_ip=None,
-        line=record.line,
-        origin=record.origin,
+        ip=None,
+        sp=None,
+        error=match["esr"] or match["old_esr"] or "0",
     )
 
 
@@ -205,17 +195,33 @@ def parse_fault(record: Record) -> KernelFault | None:
     match = _FAULT.search(record.text)
     if match is None:
         return None
-    mapping = _MAPPING.match(record.text, match.end())
-    part = mapping.groupdict() if mapping else {}
-    return KernelFault(
-        pid=int(match["pid"]),
-        comm=match["comm"],
+    return _fault(
+        record,
+        match,
+        _MAPPING.match(record.text, match.end()),
         kind="segfault" if match["address"] else "trap" if match["trap"] else "general protection",
         trap=match["trap"],
-        address=_number(match["address"]),
-        ip=int(match["ip"] or match["trap_ip"], 16),
-        sp=int(match["sp"] or match["trap_sp"], 16),
-        error=int(match["error"] or match["trap_error"], 16),
+        ip=match["ip"] or match["trap_ip"],
+        sp=match["sp"] or match["trap_sp"],
+        error=match["error"] or match["trap_error"],
+    )
+
+
+def _fault(
+    record: Record, said: re.Match[str], mapping: re.Match[str] | None, *,
+    kind: str, trap: str | None, ip: str | None, sp: str | None, error: str,
+) -> KernelFault:  # fmt: skip
+    """The fault of one line; ``said`` has the process and the address, numbers are hexadecimal text."""
+    part = mapping.groupdict() if mapping else {}
+    return KernelFault(
+        pid=int(said["pid"]),
+        comm=said["comm"],
+        kind=kind,
+        trap=trap,
+        address=_number(said["address"]),
+        ip=_number(ip) or 0,
+        sp=_number(sp) or 0,
+        error=int(error, 16),
         module=part.get("module"),
         module_offset=_number(part.get("offset")),
         base=_number(part.get("base")),
