@@ -50,10 +50,12 @@ _SYNDROME = 1 << 26
 _WRITE = "a write to address 1"
 #: How HAProxy up to 2.7 ends itself: writes of 0 to address 1 (include/haproxy/bug.h), as the kernel shows the code.
 _OWN_END = (b"\xc6\x04\x25\x01\x00\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00\x00")
-#: The code line follows its fault at once; others of the ring buffer may come between.
+#: Lines of the kernel: the code line follows its fault at once; others of the ring buffer may come between.
 _CODE_WITHIN = 8
 #: The registers of an arm64 stand before it.
 _ARM_WITHIN = 24
+#: Lines of a log in which others write too.
+_FAR = 2000
 
 
 @record
@@ -113,18 +115,16 @@ class KernelRecogniser:
     def __init__(self) -> None:
         self.found: Kept[KernelFault] = Kept()
         self._last: KernelFault | None = None
+        self._since = 0
 
     def feed(self, record: Record) -> None:
         """Read one record."""
         text = record.text
+        self._since += 1
         if "segfault at " in text or " sp:" in text:
-            if fault := parse_fault(record):
-                self.found.append(fault)
-                self._last = fault
+            self._begin(parse_fault(record))
         elif "]: unhandled " in text:
-            if fault := _parse_arm(record):
-                self.found.append(fault)
-                self._last = fault
+            self._begin(_parse_arm(record))
         elif "Code: " in text and self._last:
             self._add_code(self._last, record)
         elif " : " in text and self._last:
@@ -132,6 +132,15 @@ class KernelRecogniser:
 
     def close(self) -> None:
         """Nothing stays open: the code is added to the fault that it follows."""
+
+    def _begin(self, fault: KernelFault | None) -> None:
+        if fault is not None:
+            self.found.append(fault)
+            self._last, self._since = fault, 0
+
+    def _within(self, fault: KernelFault, record: Record, lines: int) -> bool:
+        """Whether a line can still be about the fault: lines of other writers do not count."""
+        return self._since <= lines and record.line - fault.line <= _FAR
 
     def _add_code(self, fault: KernelFault, record: Record) -> None:
         if fault.code is not None:
@@ -141,7 +150,7 @@ class KernelRecogniser:
         if (
             code
             and (arm or fault.kind == "segfault")
-            and record.line - fault.line <= (_ARM_WITHIN if arm else _CODE_WITHIN)
+            and self._within(fault, record, _ARM_WITHIN if arm else _CODE_WITHIN)
         ):
             self._amend(fault, replace(fault, code=code, code_ip=marked))
 
@@ -151,7 +160,7 @@ class KernelRecogniser:
 
     def _add_registers(self, fault: KernelFault, record: Record) -> None:
         """arm64 prints them below the fault."""
-        if (fault.ip and fault.sp) or record.line - fault.line > _ARM_WITHIN:
+        if (fault.ip and fault.sp) or not self._within(fault, record, _ARM_WITHIN):
             return
         found = {name: int(value, 16) for name, value in _REGISTER.findall(record.text)}
         if found:

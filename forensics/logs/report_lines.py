@@ -9,6 +9,8 @@ import re
 
 #: Lines that a report goes on for at the most: the dump of a stream, the bytes around a damaged object.
 REPORT_LINES = 80
+#: Lines of the log that they take up where others write at the same time.
+REPORT_FAR = 50 * REPORT_LINES
 
 _ADDRESS = r"0x[0-9a-f]{1,16}"
 _NAME = r"[^\s(){}]{1,256}"
