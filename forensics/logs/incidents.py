@@ -19,6 +19,7 @@ from forensics.logs.kernel import KernelFault
 from forensics.logs.line import NOWHERE, Origin
 from forensics.logs.master import WorkerExit
 from forensics.logs.mentions import Mention
+from forensics.logs.nearness import possible, seconds_between
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
 from forensics.logs.systemd import SystemdExit
@@ -28,8 +29,6 @@ from forensics.record import field, open_record, replace
 MAX_INCIDENTS, _OPEN = 1000, 32
 #: Events of one incident; a death has some ten.
 _MOST = 64
-#: Seconds between the words of a process and those of the others: a core of many gigabytes is written meanwhile.
-_APART = 900.0
 #: Seconds, and lines, within which deaths are simultaneous.
 _AT_ONCE, _AT_ONCE_LINES = 30.0, 300
 #: Lines between the announcement of an abort and its assertion line.
@@ -131,7 +130,11 @@ def _own_pid(event: Fatal, masters: set[tuple[str | None, str | None, int | None
 
 def _choose(cases: deque[_Case], event: Fatal, pid: int | None) -> _Case | None:
     """The case that an event belongs to, None for a new one."""
-    here = [case for case in reversed(cases) if len(case.events) < _MOST and _possible(case.last, event.origin)]
+    here = [
+        case
+        for case in reversed(cases)
+        if len(case.events) < _MOST and possible(case.last, event.origin, _named(case, event, pid))
+    ]
     match event:
         case BugReport() | Panic() | Mention():
             return next((case for case in here if _said_by(case, event, pid)), None)
@@ -150,13 +153,10 @@ def _choose(cases: deque[_Case], event: Fatal, pid: int | None) -> _Case | None:
             return here[0] if here and not here[0].has(SystemdExit) else None
 
 
-def _possible(one: Origin, other: Origin) -> bool:
-    """Whether two events can be about one process: on one machine, and not too far apart."""
-    if one.host and other.host and one.host != other.host:
-        return False
-    if one.instant is None or other.instant is None or one.zoned != other.zoned:
-        return True
-    return abs(one.instant - other.instant) <= _APART
+def _named(case: _Case, event: Fatal, pid: int | None) -> bool:
+    """Whether an event names the process of a case."""
+    own = event.pid if isinstance(event, KernelFault) else pid
+    return own is not None and (own == case.pid or own in case.lwps)
 
 
 def _said_by(case: _Case, event: Fatal, pid: int | None) -> bool:
@@ -207,11 +207,11 @@ def _of_kernel(cases: Sequence[_Case], event: KernelFault) -> _Case | None:
 
 
 def _same_moment(one: KernelFault, other: KernelFault) -> bool:
-    first, second = one.origin.instant, other.origin.instant
-    if first is not None and second is not None and abs(first - second) > _MOMENT:
+    passed = seconds_between(one.origin, other.origin)
+    if passed is not None and passed > _MOMENT:
         return False
     drawn = one.base is not None and one.base >= _RANDOM_BASE
-    return other.line - one.line <= (_KERNEL_FAR if drawn and first is not None else _KERNEL_LINES)
+    return other.line - one.line <= (_KERNEL_FAR if drawn and passed is not None else _KERNEL_LINES)
 
 
 def _of_coredump(cases: Sequence[_Case], event: CoredumpReport) -> _Case | None:
