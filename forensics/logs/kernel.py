@@ -54,6 +54,8 @@ _OWN_END = (b"\xc6\x04\x25\x01\x00\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00\
 _CODE_WITHIN = 8
 #: The registers of an arm64 stand before it.
 _ARM_WITHIN = 24
+#: Lines of the kernel between two faults that are printed at one time.
+_TOGETHER = 2
 #: Lines of a log in which others write too.
 _FAR = 2000
 
@@ -116,6 +118,7 @@ class KernelRecogniser:
         self.found: Kept[KernelFault] = Kept()
         self._last: KernelFault | None = None
         self._since = 0
+        self._doubt = False
 
     def feed(self, record: Record) -> None:
         """Read one record."""
@@ -135,6 +138,8 @@ class KernelRecogniser:
 
     def _begin(self, fault: KernelFault | None) -> None:
         if fault is not None:
+            last = self._last
+            self._doubt = last is not None and self._since <= _TOGETHER and _both_await_code(last, fault)
             self.found.append(fault)
             self._last, self._since = fault, 0
 
@@ -143,7 +148,7 @@ class KernelRecogniser:
         return self._since <= lines and record.line - fault.line <= _FAR
 
     def _add_code(self, fault: KernelFault, record: Record) -> None:
-        if fault.code is not None:
+        if fault.code is not None or self._doubt:
             return
         code, marked, arm = _read_code(record.text)
         # No code follows the `traps:` lines of x86.
@@ -165,6 +170,12 @@ class KernelRecogniser:
         found = {name: int(value, 16) for name, value in _REGISTER.findall(record.text)}
         if found:
             self._amend(fault, replace(fault, ip=fault.ip or found.get("pc", 0), sp=fault.sp or found.get("sp", 0)))
+
+
+def _both_await_code(one: KernelFault, other: KernelFault) -> bool:
+    """Whether two processors print at one time: a code line names no process. Equal places have equal code."""
+    places = [fault.ip - (fault.base or 0) for fault in (one, other)]
+    return one.kind == other.kind == "segfault" and one.code is None and places[0] != places[1]
 
 
 def _read_code(text: str) -> tuple[bytes, int | None, bool]:

@@ -121,3 +121,23 @@ def test_every_process_has_its_own_frames_its_own_exit_and_its_own_kernel_line(
     mixed = incidents(carrier, shuffled(chance, queues))
     key = repr
     assert sorted(mixed, key=key) == sorted(alone, key=key)
+
+
+def test_code_that_two_processors_print_at_one_time_is_given_to_neither() -> None:
+    """A code line names no process; after its own fault it is known."""
+    fault = "Jan 18 11:23:05 lb1 kernel: haproxy[{}]: segfault at 8 ip 55d00000{} sp 7ffd error 4 in haproxy[55d000000000+1dd000]"
+    code = "Jan 18 11:23:05 lb1 kernel: Code: 00 <{}> 07"
+    first, second = fault.format(11, "1000"), fault.format(22, "2000")
+    mixed = "\n".join((first, second, code.format("8b"), code.format("c6"))) + "\n"
+    apart = "\n".join((first, code.format("8b"), second, code.format("c6"))) + "\n"
+    assert [one.code for one in parse(mixed.encode().splitlines(keepends=True)).kernel_faults] == [None, None]
+    codes = [one.code for one in parse(apart.encode().splitlines(keepends=True)).kernel_faults]
+    assert codes == [b"\x00\x8b\x07", b"\x00\xc6\x07"]
+
+
+def test_the_code_of_a_fault_is_found_although_others_write_meanwhile() -> None:
+    fault = "Jan 18 11:23:05 lb1 kernel: haproxy[11]: segfault at 8 ip 55d000001000 sp 7ffd error 4 in haproxy[55d000000000+1dd000]"
+    others = [bsd(line) for line in death("2.9.0-requeue-expiry-race.log", 4242, 0, "lb1", False)]
+    lines = [fault, *others, "Jan 18 11:23:05 lb1 kernel: Code: 00 <8b> 07", ""]
+    (one,) = parse("\n".join(lines).encode().splitlines(keepends=True)).kernel_faults
+    assert one.code == b"\x00\x8b\x07"
