@@ -169,6 +169,12 @@ def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence
     if bug.explanation:
         yield Fact("crash.explanation", bug.explanation, source)
     line = bug.frames[0].line if bug.frames else bug.line
+    if bug.mixed:
+        yield Absence(
+            "stack of this process alone",
+            f"line {line} of {path}: several processes wrote at the same time, and nothing tells whose the lines are",
+            "the journal, which names the process of each line; or the core",
+        )
     yield from _traced(bug.frames, Source(path, "call trace", line=line))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
-from forensics.logs.report_lines import DETAILS, REPORT_LINES
+from forensics.logs.report_lines import DETAILS, REPORT_FAR, REPORT_LINES
 from forensics.record import record
 
 CLUES = (
@@ -93,12 +93,14 @@ class MentionRecogniser:
     def __init__(self) -> None:
         self.found: Kept[Mention] = Kept()
         self._report: str | None = None
-        self._report_ends = 0
+        self._report_began = self._own_lines = 0
 
     def feed(self, record: Record) -> None:
         """Read one record."""
+        self._own_lines += 1
         self._search(_SHAPES, record)
-        if self._report is not None and record.line <= self._report_ends:
+        near = self._own_lines <= REPORT_LINES and record.line - self._report_began <= REPORT_FAR
+        if self._report is not None and near:
             self._search(DETAILS[self._report], record)
         self._search_command(record)
 
@@ -108,7 +110,7 @@ class MentionRecogniser:
             if guard in text and (match := shape.search(text)):
                 self.found.append(Mention(what, match[1].strip(), record.line, record.origin))
                 if what in DETAILS:
-                    self._report, self._report_ends = what, record.line + REPORT_LINES
+                    self._report, self._report_began, self._own_lines = what, record.line, 0
 
     def _search_command(self, record: Record) -> None:
         text = record.text
