@@ -9,9 +9,8 @@ from forensics.logs.happenings.happening import Happening
 from forensics.logs.limits import Kept
 from forensics.logs.line import Record
 
-#: "New worker" up to 3.0, "Initializing new worker" since 3.1; "Reloading HAProxy" is said by the master (2.5) and,
-#: with "Starting" and the like, by systemd of a unit whose description begins so.
-CLUES = (Clue(b"ew worker "), Clue(b"ing HAProxy"))
+#: "New worker" up to 3.0, "Initializing new worker" since 3.1: every start and every reload makes one.
+CLUES = (Clue(b"ew worker "),)
 
 
 #: A unit by its name or, up to systemd 248, by its description.
