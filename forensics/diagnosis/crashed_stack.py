@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from forensics.absence import Absence
 from forensics.culprit import culprit_index, is_trampoline
 from forensics.evidence.fact import Crash
+from forensics.history.exported import is_exported
 from forensics.names import UNNAMED, plain_name
 from forensics.unwind.frame import Frame, ThreadStack
 
 #: Directories of HAProxy's source tree: a build directory before them says nothing.
 _ROOTS = ("src/", "include/", "addons/", "contrib/")
+
+#: What calls tasks and pollers: the same below every crash.
+SCHEDULER = ("run_tasks_from_lists", "process_runnable_tasks", "run_poll_loop", "run_thread_poll_loop", "main")
+
+#: Runs applets since 2.9 (src/applet.c): few texts tell the version.
+_RECENT = "task_process_applet"
 
 
 def culprits(crash: Crash) -> tuple[str, ...]:
@@ -18,6 +27,24 @@ def culprits(crash: Crash) -> tuple[str, ...]:
     if isinstance(stack, Absence) or not isinstance(stack.value, tuple):
         return ()
     return tuple(plain_name(entry) for entry in stack.value if entry != UNNAMED and not entry.startswith("["))
+
+
+def physical_entries(crash: Crash) -> tuple[str, ...]:
+    """The entries of the crashed thread's stack that have a frame of their own, by plain names; `?` for none."""
+    stack = crash.get("stack")
+    if isinstance(stack, Absence) or not isinstance(stack.value, tuple):
+        return ()
+    return tuple(plain_name(entry) for entry in stack.value if not entry.startswith("["))
+
+
+def callers(entries: Sequence[str]) -> tuple[str, ...]:
+    """The functions above the scheduler that every witness can name; the scheduler's, if there is none.
+
+    The thread dump of a panic ends above the scheduler, other stacks below it.
+    """
+    end = next((at for at, entry in enumerate(entries) if entry in SCHEDULER), len(entries))
+    recent = _RECENT in entries[:end]
+    return tuple(entry for entry in entries[:end] if is_exported(entry, recent)) or tuple(entries[end : end + 1])
 
 
 def source_tail(path: str) -> str:

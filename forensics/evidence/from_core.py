@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.evidence.core_witness import NOBODY, CoreWitness
 from forensics.evidence.fact import Fact
+from forensics.evidence.library import library_of
 from forensics.haproxy.death.cause import culprit_frames
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release
@@ -64,7 +65,12 @@ def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
     thread = witness.crashed
     source = Source(witness.path, "backtrace", thread=thread.lwp)
     if thread.crashed:
-        culprits = tuple(stack_entry(frame) for frame in culprit_frames(thread))
+        frames = culprit_frames(thread)
+        culprits = tuple(stack_entry(frame) for frame in frames)
+        if frames and frames[0].trust != "scan" and (library := library_of(frames[0].module)):
+            yield Fact("crash.library", library, source, "derived")
+        if frames and not frames[0].function and frames[0].module == _executable(witness):
+            yield Fact("crash.offset", frames[0].offset, source, "derived")
         if any(entry != UNNAMED for entry in culprits):
             yield Fact("stack", culprits, source, "derived")
         else:
@@ -73,6 +79,11 @@ def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
     others = _functions(witness.stacks[1:])
     if others:
         yield Fact("threads.functions", others, Source(witness.path, "backtraces of the other threads"), "derived")
+
+
+def _executable(witness: CoreWitness) -> str:
+    main = witness.process.core.main_module
+    return "" if isinstance(main, Absence) else main.path
 
 
 def _no_stack(witness: CoreWitness) -> Absence:
