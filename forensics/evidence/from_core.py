@@ -67,12 +67,9 @@ def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
     if thread.crashed:
         frames = culprit_frames(thread)
         culprits = tuple(stack_entry(frame) for frame in frames)
-        if frames and frames[0].trust != "scan" and (library := library_of(frames[0].module)):
-            yield Fact("crash.library", library, source, "derived")
-        if frames and not frames[0].function and frames[0].module == _executable(witness):
-            yield Fact("crash.offset", frames[0].offset, source, "derived")
         if any(entry != UNNAMED for entry in culprits):
             yield Fact("stack", culprits, source, "derived")
+            yield from _culprit(witness, frames[0], source)
         else:
             yield _no_stack(witness)
         yield Fact("stack.functions", _functions((thread,)), source, "derived")
@@ -81,9 +78,13 @@ def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
         yield Fact("threads.functions", others, Source(witness.path, "backtraces of the other threads"), "derived")
 
 
-def _executable(witness: CoreWitness) -> str:
+def _culprit(witness: CoreWitness, frame: Frame, source: Source) -> Iterator[Fact]:
+    """Where the innermost frame is, if it is a library's, or has no name. One that a scan found may be none."""
     main = witness.process.core.main_module
-    return "" if isinstance(main, Absence) else main.path
+    if frame.trust != "scan" and (library := library_of(frame.module)):
+        yield Fact("crash.library", library, source, "derived")
+    if not frame.function and not isinstance(main, Absence) and frame.module == main.path:
+        yield Fact("crash.offset", frame.offset, source, "derived")
 
 
 def _no_stack(witness: CoreWitness) -> Absence:
