@@ -20,6 +20,18 @@ SCHEDULER = ("run_tasks_from_lists", "process_runnable_tasks", "run_poll_loop", 
 #: Runs applets since 2.9 (src/applet.c): few texts tell the version.
 _RECENT = "task_process_applet"
 
+#: What calls the handlers of applets (src/applet.c, up to 2.8 and since 2.9): nearly the same below all of them.
+_APPLETS = ("task_run_applet", "task_process_applet")
+
+#: Handlers of applets by the names that dumps have for them (`.name` and `.fct` of struct applet).
+_HANDLERS = {
+    "<CLI>": "cli_io_handler", "<MCLI>": "cli_io_handler", "<PEER>": "peer_io_handler",
+    "<CACHE>": "http_cache_io_handler", "<STATS>": "http_stats_io_handler",
+    "<SPOE>": "spoe_handle_appctx", "<LUA_TCP>": "hlua_socket_handler",
+    "<HTTPCLIENT>": "httpclient_applet_io_handler", "<PROMEX>": "promex_appctx_handle_io",
+    "<SINKFWD>": "sink_forward_io_handler", "<SYSLOG>": "syslog_io_handler", "<STRMDNS>": "dns_session_io_handler",
+}  # fmt: skip
+
 
 def culprits(crash: Crash) -> tuple[str, ...]:
     """Named functions of the crashed thread from the culprit on, inlined and unnamed ones left out."""
@@ -45,6 +57,18 @@ def callers(entries: Sequence[str]) -> tuple[str, ...]:
     end = next((at for at, entry in enumerate(entries) if entry in SCHEDULER), len(entries))
     recent = _RECENT in entries[:end]
     return tuple(entry for entry in entries[:end] if is_exported(entry, recent)) or tuple(entries[end : end + 1])
+
+
+def applet_handler(entries: Sequence[str], applet: str) -> str | None:
+    """The handler of the applet that a thread ran, by its frame or by the applet's name; "" where neither is known.
+
+    None where the thread ran none. It is static in most releases.
+    """
+    runner = next((at for at, entry in enumerate(entries) if entry in _APPLETS), None)
+    if runner is None and not applet:
+        return None
+    above = entries[runner - 1] if runner else UNNAMED
+    return above if above != UNNAMED else _HANDLERS.get(applet, applet)
 
 
 def source_tail(path: str) -> str:

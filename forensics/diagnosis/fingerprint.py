@@ -5,8 +5,8 @@ different frames of one stack: static functions, inlined ones, clones, tail call
 symbols, and the thread dump of a panic ends above the scheduler. All of them name the functions that HAProxy exports
 (``forensics/history/exported.py``): of the callers only the first such one counts. Besides it counts
 
-- for a panic, whether a command asked for it, and the outermost function above the scheduler: where the signal found
-  the thread is chance;
+- for a panic, whether a command asked for it, and the outermost function above the scheduler, or the applet that was
+  running: where the signal found the thread is chance;
 - for any other death, the function that stopped, by any name that it has. Where a check failed in a static function or
   in a fragment without a name, the catalogue of assertions has it by file and line. Where nobody names it, the failed
   check, or the place in the executable. For code of a library, that library.
@@ -26,6 +26,7 @@ from collections.abc import Iterable, Sequence
 
 from forensics.absence import Absence
 from forensics.diagnosis.crashed_stack import (
+    applet_handler,
     callers,
     crashed_frames,
     module_offset,
@@ -44,6 +45,9 @@ _OFFSETS = 5
 
 #: HAProxy ended itself, by an instruction that every witness sees alike: which report came before is known to few.
 _STOPPED = ("bug_on", "abort_now", "pool_corruption", "spinning")
+
+#: The function that ends the process, for what only one of them does: `A bogus STREAM ... is spinning` (src/stream.c).
+_ENDING = {"spinning": "stream_dump_and_crash"}
 
 #: Kinds of death that say more than function and caller do.
 _APART = ("watchdog", "panic", "signal_from_outside")
@@ -103,7 +107,13 @@ def _panicked(crash: Crash, kind: str, entries: Sequence[str]) -> _Key:
     """The first and the last function above the scheduler; a dump without call traces has the last one alone."""
     task = plain_name(_said(crash, "task.function").split("+")[0])
     found = callers(entries) or ((task,) if is_exported(task) else ())
-    return _Key(kind, tuple(dict.fromkeys((*found[:1], *found[-1:]))), (), _EXPORTED if found else "")
+    ends = tuple(dict.fromkeys((*found[:1], *found[-1:])))
+    handler = applet_handler(entries, _said(crash, "task.applet"))
+    if len(ends) != 1 or handler is None:
+        return _Key(kind, ends, (), _EXPORTED if found else "")
+    if handler:
+        return _Key(kind, tuple(dict.fromkeys((handler, *ends))), (), "the applet that was running")
+    return _Key(kind, ends, (), f"that an applet was running: {_TOO_LITTLE}", loose=True)
 
 
 def _faulted(crash: Crash, kind: str, where: str, entries: Sequence[str]) -> _Key:
@@ -132,7 +142,7 @@ def _unnamed(crash: Crash, key: _Key, kind: str) -> _Key:
 def _function(crash: Crash, entries: Sequence[str]) -> str:
     """The function that stopped: as its frame says, if all witnesses name it so, else as the releases do."""
     physical = entries[0] if entries else UNNAMED
-    released = plain_name(_said(crash, "assertion.function"))
+    released = plain_name(_said(crash, "assertion.function")) or _ENDING.get(_said(crash, "crash.kind"), "")
     return physical if is_exported(physical) else released or physical
 
 

@@ -87,6 +87,7 @@ CATALOGUE: tuple[FactKind, ...] = (
         "function of the task that the crashed thread was running",
         f"{_SYMBOLS}, or {_LOG}",
     ),
+    FactKind("task.applet", "applet that was running", "str", "as the thread dump has it: `<CLI>`, `<PEER>`", _LOG),
     FactKind(
         "peers.in_use",
         "peers in use",

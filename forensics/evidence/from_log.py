@@ -43,6 +43,7 @@ from forensics.source import Source
 _UNSHARDED = 768
 _LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
 _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
+_APPLET = re.compile(r"<[A-Z_]{1,32}>")
 
 #: Who ends HAProxy by a signal, where only the signal is known.
 _DEATHS = {
@@ -386,3 +387,5 @@ def _dying(thread: ThreadDump, path: str) -> Iterator[Fact | Absence]:
     yield from _traced(thread.frames, source)
     if thread.task_function and thread.task_function != UNNAMED:
         yield Fact("task.function", thread.task_function, Source(path, "fct= of the thread dump", line=thread.line))
+    if applet := _APPLET.search(f"{thread.task_context} {thread.exec_context}"):
+        yield Fact("task.applet", applet[0], Source(path, "applet of the thread dump", line=thread.line))

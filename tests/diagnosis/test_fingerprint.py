@@ -93,6 +93,14 @@ def test_the_catalogue_names_a_static_function_whose_check_failed() -> None:
     assert fingerprint(trace).stable == fingerprint(core).stable
 
 
+def test_only_one_function_ends_an_endless_loop() -> None:
+    """2.6 does so in a fragment, which has no name in its own trace."""
+    spinning: dict[str, FactValue] = {"crash.kind": "spinning"}
+    trace = crash(spinning, stack=("?", "process_stream"))
+    core = crash(spinning, stack=("stream_dump_and_crash", "process_stream"))
+    assert fingerprint(trace).stable == fingerprint(core).stable
+
+
 def test_without_function_its_check_counts() -> None:
     """A release that is newer than the catalogue."""
     one, other = (crash(RACE, stack=("?", *STACK[1:]), crash__condition=text) for text in ("a", "b"))
@@ -130,13 +138,30 @@ def test_a_panic_that_a_command_asked_for_is_none_of_the_watchdog() -> None:
     assert fingerprint(asked).stable != fingerprint(crash(panic)).stable
 
 
-def test_a_dump_without_call_traces_has_the_last_function() -> None:
-    """A panic on purpose up to 2.8 shows none for the thread that asked."""
-    panic: dict[str, FactValue] = {"crash.kind": "watchdog", "debug.command": "panic"}
-    core = crash(panic, stack=("cli_parse_request", "cli_io_handler", "task_run_applet", "run_tasks_from_lists"))
-    traceless = crash(panic, task__function="task_run_applet+0")
-    assert fingerprint(core).stable == fingerprint(traceless).stable
-    assert fingerprint(core).frames == ("task_run_applet",)
+APPLET: dict[str, FactValue] = {"crash.kind": "watchdog"}
+STATIC = ("cli_parse_request", "cli_io_handler", "task_run_applet", "run_tasks_from_lists")
+
+
+def test_of_an_applet_its_handler_counts_whoever_names_it() -> None:
+    """A frame does in a core with symbols, the applet's name in a dump: 2.6 has no name for a static function."""
+    core = fingerprint(crash(APPLET, stack=STATIC))
+    trace = crash(APPLET, stack=("?", "?", "task_run_applet"), task__applet="<CLI>")
+    dump = crash(APPLET, task__function="task_run_applet+0", task__applet="<CLI>")
+    assert {fingerprint(trace).stable, fingerprint(dump).stable} == {core.stable}
+    assert core.frames == ("cli_io_handler", "task_run_applet")
+
+
+def test_another_applet_is_another_crash() -> None:
+    """What runs them is the same."""
+    one, other = (crash(APPLET, stack=("?", "task_run_applet"), task__applet=name) for name in ("<CLI>", "<PEER>"))
+    assert fingerprint(one).stable != fingerprint(other).stable
+    unknown = fingerprint(crash(APPLET, stack=("?", "task_run_applet"), task__applet="<NEW>"))
+    assert unknown.frames == ("<NEW>", "task_run_applet")
+
+
+def test_some_applet_groups_nothing() -> None:
+    mark = fingerprint(crash(APPLET, stack=("?", "?", "task_run_applet")))
+    assert mark.stable.startswith("unknown-") and "too little" in mark.basis
 
 
 def test_a_library_counts_with_its_caller() -> None:

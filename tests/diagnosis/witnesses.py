@@ -37,6 +37,7 @@ _INLINED = "systemd-coredump with debug information names the inlined function, 
 _OLD_CHECK = "a check up to 2.7 ends in SIGSEGV, in a fragment that has no name without symbols"
 _STATIC = "the function that stopped is static, and without symbols it has no name"
 _PANIC = "ha_panic() aborts in a fragment that has no name without symbols, and abort() alone is no panic"
+_APPLET = "up to 2.8 handlers of applets are static; without symbols only a thread dump tells the applet"
 _LINE = "one line of the kernel tells no caller, and not even the function"
 _OUTSIDE = "no text tells that the signal came from outside"
 
@@ -57,6 +58,8 @@ EXCEPTIONS = {
     },
     **{("debian-3.4.7-panic", form): _PANIC for form in ("gdb-bt", "info")},
     **{("built-3.0.11-panic", f"stripped.{form}"): _PANIC for form in ("gdb-bt", "info", "eu-stack")},
+    **{("built-2.2.9-loop", f"stripped.{form}"): _APPLET for form in ("gdb-bt", "info", "eu-stack")},
+    **{("debian-2.6.12-loop", form): _APPLET for form in ("gdb-bt", "info", "eu-stack")},
     **{
         (name, "kernel"): _LINE
         for name in (
