@@ -15,18 +15,7 @@ from forensics.elf.constants import PF_X, PT_LOAD
 from forensics.elf.header import ProgramHeader
 from forensics.elf.image import ElfImage
 from forensics.evidence.fact import Fact
-from forensics.logs import (
-    BugReport,
-    CoredumpFrame,
-    CoredumpReport,
-    KernelFault,
-    LogEvidence,
-    Panic,
-    Record,
-    ThreadDump,
-    TraceFrame,
-    parse_bug,
-)
+from forensics.logs import BugReport, KernelFault, LogEvidence, Panic, Record, ThreadDump, TraceFrame, parse_bug
 from forensics.logs.fatal import is_haproxy
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record, replace
@@ -62,8 +51,6 @@ class Located:
 def wants_executable(log: LogEvidence) -> bool:
     """Whether the death that the log tells has addresses that an executable could name."""
     fatal = log.fatal()
-    if isinstance(fatal, CoredumpReport):
-        return any(_own(frame) for thread in fatal.threads for frame in thread.frames)
     return isinstance(fatal, BugReport | Panic) or (isinstance(fatal, KernelFault) and fatal.module is not None)
 
 
@@ -199,9 +186,6 @@ def named_by(log: LogEvidence, path: str, symbols: ModuleSymbols) -> Generator[F
     Where it is another executable, that is a gap.
     """
     fatal, image = log.fatal(), symbols.files.image
-    if isinstance(fatal, CoredumpReport) and image is not None:
-        named = yield from _named_report(fatal, path, symbols, image)
-        return replace(log, coredumps=tuple(named if one is fatal else one for one in log.coredumps))
     if not isinstance(fatal, BugReport | Panic) or image is None:
         return log
     traces = [fatal.frames] if isinstance(fatal, BugReport) else [thread.frames for thread in fatal.threads]
@@ -214,8 +198,8 @@ def named_by(log: LogEvidence, path: str, symbols: ModuleSymbols) -> Generator[F
         symbols, Source(path, f"call trace, by {image.path} (the same code bytes)", line=fatal.line), "derived"
     )
     if isinstance(fatal, BugReport):
-        bug = replace(fatal, frames=_named(fatal.frames, bias, symbols))
-        return replace(log, bug_reports=tuple(bug if one is fatal else one for one in log.bug_reports))
+        named = replace(fatal, frames=_named(fatal.frames, bias, symbols))
+        return replace(log, bug_reports=tuple(named if one is fatal else one for one in log.bug_reports))
     threads = _named_threads(fatal.threads, bias, symbols)
     return replace(log, panics=tuple(replace(one, threads=threads) if one is fatal else one for one in log.panics))
 
@@ -232,46 +216,6 @@ def _named_threads(threads: Sequence[ThreadDump], bias: int, symbols: ModuleSymb
 
 def _named(frames: Sequence[TraceFrame], bias: int, symbols: ModuleSymbols) -> tuple[TraceFrame, ...]:
     return tuple(_named_frame(frame, bias, symbols) for frame in frames)
-
-
-def _named_report(
-    report: CoredumpReport, path: str, symbols: ModuleSymbols, image: ElfImage
-) -> Generator[Fact | Absence, None, CoredumpReport]:
-    """The report with the functions that have frames, by their offsets, which are there since systemd 247.
-
-    The collector itself names the innermost inlined function where it has debug information, and none that is static
-    where it has no symbols. Names that it has are those of the same executable.
-    """
-    known = [frame for thread in report.threads for frame in thread.frames if _own(frame)]
-    told = [frame for frame in known if frame.function != UNNAMED][:_MOST_NAMED]
-    base = min((one.address for one in image.segments if one.type == PT_LOAD), default=0) // _PAGE * _PAGE
-    same = sum(frame.function in _names_at(frame, base, symbols) for frame in told)
-    if not told or same * 4 < len(told) * 3:
-        why = "is not the executable that ran: other functions are there" if told else "may be another: no name is told"
-        yield Absence("names of systemd-coredump's stacks", f"{image.path} {why}", _REMEDY)
-        return report
-    yield from _version(symbols, Source(path, f"stacks, by {image.path}", line=report.line), "assumed")
-    left, threads = _MOST_NAMED, []
-    for thread in report.threads:
-        frames = tuple(_named_place(frame, base, symbols) for frame in thread.frames[:left])
-        threads.append(replace(thread, frames=frames + thread.frames[left:]))
-        left = max(0, left - len(frames))
-    return replace(report, threads=tuple(threads))
-
-
-def _own(frame: CoredumpFrame) -> bool:
-    return frame.module_offset is not None and is_haproxy(frame.module.rsplit("/", 1)[-1])
-
-
-def _names_at(frame: CoredumpFrame, base: int, symbols: ModuleSymbols) -> list[str]:
-    """The functions at the place, inlined ones first, the physical one last. Only frame 0 is no return address."""
-    site = symbols.site(base + (frame.module_offset or 0) - (frame.index > 0))
-    return [*(plain_name(call.function) for call in site.calls if call.function), plain_name(site.symbol)]
-
-
-def _named_place(frame: CoredumpFrame, base: int, symbols: ModuleSymbols) -> CoredumpFrame:
-    name = _names_at(frame, base, symbols)[-1] if _own(frame) else ""
-    return replace(frame, function=name) if name else frame
 
 
 def load_bias(frames: Sequence[TraceFrame], symbols: ModuleSymbols, image: ElfImage) -> int | Absence:

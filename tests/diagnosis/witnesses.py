@@ -23,6 +23,7 @@ SAME = {
     "built-2.6.12-bug": "debug dev bug, by task_run_applet",
     "built-2.8-bug": "debug dev bug, by task_run_applet",
     "bug-on-3.4.7": "debug dev bug, by task_process_applet",
+    "journal-bug-3.4.7": "debug dev bug, by task_process_applet",
     "debian-3.2.26-bug": "debug dev bug, by task_process_applet",
     "watchdog-loop-3.0.11": "debug dev loop, by task_process_applet",
     "debian-3.2.26-loop": "debug dev loop, by task_process_applet",

@@ -45,13 +45,13 @@ def test_all_forms_of_the_message_have_the_stack_and_the_fingerprint_of_the_core
     assert isinstance(stack.value, tuple) and list(stack.value)[: len(physical) - 2] == physical[:-2]
     assert fingerprint(found).stable == golden.document(name)["fingerprint"]["stable"]
     version = found.get("process.version")
-    assert isinstance(version, Fact) and str(version.value).startswith("2.9.6") and version.trust == "assumed"
+    assert isinstance(version, Fact) and str(version.value).startswith("2.9.6") and version.trust == "derived"
 
 
 def test_an_executable_of_another_build_names_nothing_and_is_told(tmp_path: Path) -> None:
     found = told(tmp_path, text_of("requeue-race-2.9.6", "stripped.info"), executable_of("haproxy-2.6"))
     assert "?" in str(getattr(found.get("stack"), "value", ""))
-    gap = next(gap for gap in found.gaps if gap.subject == "names of systemd-coredump's stacks")
+    gap = next(gap for gap in found.gaps if gap.subject == "names of the stack")
     assert "is not the executable that ran" in gap.reason and "--exe" in gap.remedy
 
 
