@@ -17,6 +17,9 @@ _ROOTS = ("src/", "include/", "addons/", "contrib/")
 #: What calls tasks and pollers: the same below every crash.
 SCHEDULER = ("run_tasks_from_lists", "process_runnable_tasks", "run_poll_loop", "run_thread_poll_loop", "main")
 
+#: Functions through which HAProxy runs Lua, under these names whether liblua is linked in or not.
+_LUA = ("lua_resume", "lua_pcallk", "lua_callk")
+
 #: Runs applets since 2.9 (src/applet.c): few texts tell the version.
 _RECENT = "task_process_applet"
 
@@ -50,13 +53,14 @@ def physical_entries(crash: Crash) -> tuple[str, ...]:
 
 
 def callers(entries: Sequence[str]) -> tuple[str, ...]:
-    """The functions above the scheduler that every witness can name; the scheduler's, if there is none.
+    """The functions above the scheduler that every witness can name, Lua's too; the scheduler's, if there is none.
 
     The thread dump of a panic ends above the scheduler, other stacks below it.
     """
     end = next((at for at, entry in enumerate(entries) if entry in SCHEDULER), len(entries))
     recent = _RECENT in entries[:end]
-    return tuple(entry for entry in entries[:end] if is_exported(entry, recent)) or tuple(entries[end : end + 1])
+    known = (entry for entry in entries[:end] if entry in _LUA or is_exported(entry, recent))
+    return tuple(known) or tuple(entries[end : end + 1])
 
 
 def applet_handler(entries: Sequence[str], applet: str) -> str | None:

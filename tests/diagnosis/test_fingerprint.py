@@ -131,6 +131,14 @@ def test_of_a_panic_the_first_and_the_last_function_above_the_scheduler_count() 
     assert core.frames == (STACK[1], STACK[3])
 
 
+def test_a_script_that_hangs_is_another_crash_than_what_called_it() -> None:
+    """The functions of Lua below it are static, or of a library without names."""
+    panic: dict[str, FactValue] = {"crash.kind": "watchdog"}
+    lua = fingerprint(crash(panic, stack=("?", "luaV_execute", "lua_resume", "hlua_ctx_resume", *STACK[1:4])))
+    assert lua.frames == ("lua_resume", "process_stream")
+    assert lua.stable != fingerprint(crash(panic, stack=STACK[1:4])).stable
+
+
 def test_a_panic_that_a_command_asked_for_is_none_of_the_watchdog() -> None:
     """A thread of the CLI that hangs has the same functions."""
     panic: dict[str, FactValue] = {"crash.kind": "watchdog", "stack": ("cli_io_handler", "task_process_applet")}

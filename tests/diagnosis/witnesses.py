@@ -2,7 +2,7 @@
 
 ``samples`` has cores and logs of the first ten. The others are HAProxys built with debug information (`built`) and
 packages of Debian (`debian`) that were told `debug dev bug`, `panic` or `loop`, or whose list of tables was broken before
-`show table`. Each core was given to gdb 13.1, to eu-stack 0.188 and to the systemd-coredump 252 of Debian 12, whose
+`show table`, or that ran a script or a regular expression without end (``samples.lab.dying``). Each core was given to gdb 13.1, to eu-stack 0.188 and to the systemd-coredump 252 of Debian 12, whose
 records went through journalctl and coredumpctl; `stripped` and `symtab` are forms with another executable beside the
 same core: without symbols, and without debug information. Paths of builds, names of hosts and the release of the
 kernel were replaced.
@@ -29,6 +29,8 @@ SAME = {
     "debian-3.2.26-loop": "debug dev loop, by task_process_applet",
     "built-2.2.9-loop": "debug dev loop, by task_run_applet",
     "debian-2.6.12-loop": "debug dev loop, by task_run_applet",
+    "debian-2.6.12-lua": "a script without end",
+    "container-lua-loop-3.2.26": "a script without end",
     "built-3.0.11-panic": "debug dev panic, by task_process_applet",
     "debian-3.4.7-panic": "debug dev panic, by task_process_applet",
     "panic-3.4.7": "debug dev panic, by task_process_applet",
