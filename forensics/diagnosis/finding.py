@@ -111,8 +111,8 @@ class Fingerprint:
     """What groups equal crashes.
 
     ``stable`` is equal for the same crash in any build and from any witness;
-    ``exact`` for the same crash of the same build only. ``frames`` are the culprits
-    that went in, ``basis`` says what the fingerprint rests on.
+    ``exact`` for the same crash of the same build only. ``frames`` are the functions
+    that went in (`?` for one without a name), ``basis`` says what the fingerprint rests on.
     """
 
     exact: str = ""

@@ -14,6 +14,7 @@ from forensics.evidence.report_facts import REPORT_FACTS
 _CORE = "the core file"
 _SYMBOLS = "the core with debug symbols of its build-id"
 _LOG = "the log of the worker (stderr, or the journal of the service)"
+_EITHER = f"{_CORE}, or {_LOG}"
 _CONFIG = "haproxy.cfg"
 _EXECUTABLE = "the executable, beside the log"
 
@@ -48,6 +49,8 @@ CATALOGUE: tuple[FactKind, ...] = (
         f"{_LOG}, or {_SYMBOLS}",
     ),
     FactKind("crash.function", "function that stopped", "str", "function at the kernel's fault address", _EXECUTABLE),
+    FactKind("crash.library", "library that stopped", "str", "library of the culprit: `libc`, `vdso`", _EITHER),
+    FactKind("crash.offset", "place that stopped", "int", "bytes into the file, of a culprit without name", _EITHER),
     FactKind("assertion.function", "function of the failed check", "str", "function that has it in releases", _LOG),
     FactKind("assertion.releases", "releases with this check at this line", "list", "ranges of releases", _LOG),
     FactKind("assertion.candidates", "checks at this line", "list", "`KIND in FUNCTION(): RELEASES`, if several", _LOG),
@@ -84,6 +87,7 @@ CATALOGUE: tuple[FactKind, ...] = (
         "function of the task that the crashed thread was running",
         f"{_SYMBOLS}, or {_LOG}",
     ),
+    FactKind("task.applet", "applet that was running", "str", "as the thread dump has it: `<CLI>`, `<PEER>`", _LOG),
     FactKind(
         "peers.in_use",
         "peers in use",

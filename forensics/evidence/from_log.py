@@ -8,14 +8,17 @@ from itertools import pairwise
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
+from forensics.evidence.cli_panic import is_asked, is_called
 from forensics.evidence.fact import DEATH, Fact
 from forensics.evidence.from_panic import collect_stall
 from forensics.evidence.from_place import collect_place, quoted_place
 from forensics.evidence.from_process import aftermath, collect_process
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
+from forensics.evidence.library import library_of
 from forensics.evidence.named_addresses import listed_stack
 from forensics.logs import (
     BugReport,
+    CoredumpFrame,
     CoredumpReport,
     Fatal,
     KernelFault,
@@ -40,6 +43,7 @@ from forensics.source import Source
 _UNSHARDED = 768
 _LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
 _TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
+_APPLET = re.compile(r"<[A-Z_]{1,32}>")
 
 #: Who ends HAProxy by a signal, where only the signal is known.
 _DEATHS = {
@@ -260,6 +264,10 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
     if culprit is not None and culprit.file and culprit.line_number:
         yield Fact("crash.source_file", culprit.file, source)
         yield Fact("crash.source_line", culprit.line_number, source)
+    if is_called(functions, [frame.module for frame in crashed.frames]):
+        yield Fact("debug.command", "panic", source, "derived")
+    if culprit is not None:
+        yield from _library(culprit.module, culprit.file, source)
     yield _stack(names, source)
     yield from _waited_lock(crashed.frames, path)
     others = {plain_name(frame.function) for one in threads if one is not crashed for frame in one.frames}
@@ -292,6 +300,18 @@ def _kind(signal: str | None, functions: Sequence[str], source: Source) -> Fact 
     return Absence("crash.kind", "neither signal nor functions of the backtrace say how it died", "the worker's log")
 
 
+def _library(module: str | None, file: str | None, source: Source) -> Iterator[Fact]:
+    """The library that the culprit's code is in."""
+    if library := library_of(module, file):
+        yield Fact("crash.library", library, source)
+
+
+def _offset(frame: CoredumpFrame, source: Source) -> Iterator[Fact]:
+    """Where in the executable a function without a name was."""
+    if frame.function == UNNAMED and frame.module_offset is not None and not library_of(frame.module):
+        yield Fact("crash.offset", frame.module_offset, source)
+
+
 def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "systemd-coredump's message", line=report.line)
     if report.signal:
@@ -301,7 +321,14 @@ def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
     functions = [plain_name(frame.function) for frame in frames]
     yield _kind(report.signal, functions, source)
     start = culprit_index(functions, [frame.module for frame in frames])
-    yield _stack(tuple(functions[start:]), source)
+    if is_called(functions, [frame.module for frame in frames]):
+        yield Fact("debug.command", "panic", source, "derived")
+    if start < len(frames):
+        yield from _library(frames[start].module, None, source)
+        yield from _offset(frames[start], source)
+    # With debug information the collector names the innermost inlined function: whose frame that was is not said.
+    hidden = (UNNAMED,) if functions[start - 1 : start] == ["ha_crash_now"] else ()
+    yield _stack((*hidden, *functions[start:]), source)
     others = {plain_name(frame.function) for one in report.threads[1:] for frame in one.frames}
     if others - {UNNAMED}:
         yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), source)
@@ -348,7 +375,7 @@ def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     dying = next((one for one in panic.threads if one.requested), None)
     if dying is not None:
         yield from _dying(dying, path)
-    if panic.on_purpose:
+    if panic.on_purpose or (dying is not None and is_asked(dying)):
         # The watchdog marks the thread as stuck before it panics; a panic without one was asked for.
         what = "panic of a thread that runs the CLI, with no thread stuck"
         yield Fact("debug.command", "panic", Source(path, what, line=panic.line), "derived")
@@ -366,3 +393,5 @@ def _dying(thread: ThreadDump, path: str) -> Iterator[Fact | Absence]:
     yield from _traced(thread.frames, source)
     if thread.task_function and thread.task_function != UNNAMED:
         yield Fact("task.function", thread.task_function, Source(path, "fct= of the thread dump", line=thread.line))
+    if applet := _APPLET.search(f"{thread.task_context} {thread.exec_context}"):
+        yield Fact("task.applet", applet[0], Source(path, "applet of the thread dump", line=thread.line))

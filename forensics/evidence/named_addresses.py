@@ -51,8 +51,14 @@ class Loaded:
 
 
 def wants_names(log: LogEvidence) -> bool:
-    """Whether the death that a log tells of has a stack with addresses that lack a name."""
-    return any(frame.function == UNNAMED for frame in _frames(_told(log)) if frame.address is not None)
+    """Whether the death that a log tells of has a stack with addresses that lack a name, or have one of two.
+
+    With debug information systemd-coredump names the innermost inlined function, not the one that has the frame.
+    """
+    told = _told(log)
+    if isinstance(told, CoredumpReport) and any(is_haproxy(frame.module) for frame in _frames(told)):
+        return True
+    return any(frame.function == UNNAMED for frame in _frames(told) if frame.address is not None)
 
 
 def _told(log: LogEvidence) -> PastedBacktrace | CoredumpReport | None:
@@ -240,11 +246,11 @@ def _named_coredump(
 
 
 def _named_entry(frame: CoredumpFrame, loaded: Loaded, symbols: ModuleSymbols, image: ElfImage) -> CoredumpFrame:
-    if frame.function != UNNAMED or not _inside(image, frame.address - loaded.bias):
+    if not _inside(image, frame.address - loaded.bias):
         return frame
     site = symbols.site(frame.address - loaded.bias - (frame.index > 0))
     name = site.calls[-1].function if site.calls and site.calls[-1].function else site.symbol
-    return replace(frame, function=plain_name(name) or UNNAMED)
+    return replace(frame, function=plain_name(name) or frame.function)
 
 
 def _named_paste(
