@@ -16,6 +16,7 @@ from forensics.evidence.from_process import aftermath, collect_process
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.evidence.library import library_of
 from forensics.evidence.named_addresses import listed_stack
+from forensics.evidence.own_signal import signal_of_trace
 from forensics.logs import (
     BugReport,
     CoredumpFrame,
@@ -34,6 +35,7 @@ from forensics.logs import (
     WorkerExit,
     culprit_frames,
 )
+from forensics.logs.signals import HARMLESS
 from forensics.names import UNNAMED, plain_name
 from forensics.record import replace
 from forensics.source import Source
@@ -179,6 +181,9 @@ def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence
             f"line {line} of {path}: several processes wrote at the same time, and nothing tells whose the lines are",
             "the journal, which names the process of each line; or the core",
         )
+    name = signal_of_trace(bug.frames)
+    if name and not any(one.signal for one in log.exits):
+        yield Fact("crash.signal", name, Source(path, "instruction at the top of the call trace", line=line), "derived")
     yield from _traced(bug.frames, Source(path, "call trace", line=line))
 
 
@@ -354,8 +359,8 @@ def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence
 
 
 def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:
-    """The signal and the pid as the master saw them: of the last worker that died by a signal."""
-    exits = [one for one in log.exits if one.signal and one.role in ("current", "former", "failed")]
+    """The signal and the pid as the master saw them: of the last worker that died by a signal of a fault."""
+    exits = [one for one in log.exits if one.signal and one.role != "other" and one.signal not in HARMLESS]
     if exits:
         last = exits[-1]
         source = Source(path, "exit status in the master's report", line=last.line)
