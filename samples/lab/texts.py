@@ -74,7 +74,8 @@ class Way:
     """One way to die, or to suffer and live.
 
     ``kind``, ``signal`` and the rest are the truth, empty where there is none: ``signal`` of a failed assertion is that
-    of the release. ``role`` is what the master calls the process, ``deaths`` how many processes died by a fault.
+    of the release. ``stuck`` is what a thread of a panic could not leave, ``role`` what the master calls the process,
+    ``deaths`` how many processes died by a fault.
     """
 
     act: Callable[[Running], None]
@@ -84,6 +85,7 @@ class Way:
     condition: str = ""
     function: str = ""
     message: str = ""
+    stuck: str = ""
     role: str = ""
     deaths: int = 1
     arguments: tuple[str, ...] = ()
@@ -289,7 +291,7 @@ BUG = {"condition": "one > zero", "function": "debug_parse_cli_bug"}
 #: What can be done to every release.
 WAYS: dict[str, Way] = {
     "panic": _command("panic", "watchdog", "SIGABRT"),
-    "loop": _command("loop 8000", "watchdog", "SIGABRT"),
+    "loop": _command("loop 8000", "watchdog", "SIGABRT", stuck="cli"),
     "tkill-segv": _command("tkill 0 11", "", "SIGSEGV", role="current", arguments=MASTER),
     "tkill-abrt": _command("tkill 0 6", "", "SIGABRT", role="current", arguments=MASTER),
     "exit": _command("exit 1", "", "", role="current", arguments=MASTER, deaths=0),
@@ -323,7 +325,7 @@ _BURST = "    tune.lua.burst-timeout 0\n"
 def _lua_loop(limits: str) -> Way:
     """A request that enters an endless loop of a script."""
     extra = _LOOP.replace("    lua-load", limits + "    lua-load")
-    return Way(_run_script, "watchdog", "SIGABRT", extra=extra, files=_LOOP_FILES)
+    return Way(_run_script, "watchdog", "SIGABRT", stuck="lua", extra=extra, files=_LOOP_FILES)
 
 
 #: In packages, which have Lua.
@@ -397,7 +399,7 @@ HEAP = {
 #: Told by the kernel.
 MEMORY = {"out-of-memory": Way(_out_of_memory, "oom", "SIGKILL", role="current", arguments=MASTER, kernel=True)}
 #: Since 2.8, and 2.9.
-DEADLOCK = {"deadlock": _command("deadlock 2", "watchdog", "SIGABRT")}
+DEADLOCK = {"deadlock": _command("deadlock 2", "watchdog", "SIGABRT", stuck="lock")}
 #: Pools that check themselves; the words of 2.9-dev6 on.
 TAGS, INTEGRITY = ("-dMtag,no-merge",), ("-dMtag,integrity,no-merge",)
 #: The list of pools is cut at the end of a buffer, up to 3.0.
@@ -425,7 +427,7 @@ POOLS = {
         extra=LARGE,
     ),
 }
-ISOLATED = {"loop-isolated": _command("loop 8000 isolated", "watchdog", "SIGABRT")}
+ISOLATED = {"loop-isolated": _command("loop 8000 isolated", "watchdog", "SIGABRT", stuck="cli")}
 
 
 def ways(name: str) -> dict[str, Way]:
@@ -535,7 +537,7 @@ def _subject(lab: Path, name: str) -> Runnable:
 
 def _told(way: Way) -> dict[str, object]:
     """What a way says of itself, without what it does."""
-    told = ("kind", "signal", "command", "condition", "function", "message", "role", "deaths")
+    told = ("kind", "signal", "command", "condition", "function", "message", "stuck", "role", "deaths")
     return {name: getattr(way, name) for name in told}
 
 

@@ -1,6 +1,6 @@
 """One crash as debuggers print it, with the settings that people have: the same stack, place and signal.
 
-`python -m samples.lab.debuggers` made tests/logs/data/debuggers: HAProxy 3.0.11 with debug information, `debug dev bug`.
+`python -m samples.lab.debuggers` made tests/logs/debuggers: HAProxy 3.0.11 with debug information, `debug dev bug`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ import pytest
 
 from forensics.api import gather
 from samples import golden
-from tests.logs.carriers import DATA
 
-FILES = sorted((DATA / "debuggers").glob("*.txt"))
+FILES = sorted((Path(__file__).parent / "debuggers").glob("*.txt"))
 
 #: BUG_ON() of src/debug.c is in the command's function, which gdb and eu-stack show as inlined into itself.
 CULPRIT = ("debug_parse_cli_bug", "debug_parse_cli_bug")

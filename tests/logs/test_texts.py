@@ -1,6 +1,6 @@
 """Words of real HAProxys that died in every way: what is read of them is what was done to the processes.
 
-`python -m samples.lab.texts` made tests/logs/data/texts, with the truth about each text: what the recipe did, which pid it
+`python -m samples.lab.texts` made tests/logs/texts, with the truth about each text: what the recipe did, which pid it
 did it to, and with which code the process ended. What a text does not tell must not be said, and stands in UNTOLD.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,8 @@ from forensics.api import gather, triage
 from forensics.evidence.fact import Crash
 from forensics.logs import LogEvidence, parse_stream
 from samples import golden
-from tests.logs.carriers import DATA
 
-TEXTS = DATA / "texts"
+TEXTS = Path(__file__).parent / "texts"
 TRUTH: dict[str, dict[str, Any]] = {one["text"]: one for one in json.loads((TEXTS / "truth.json").read_text())}
 NAMES = sorted(TRUTH)
 
@@ -55,7 +55,10 @@ UNTOLD: dict[str, dict[str, str]] = {
         "3.4.7-exit": "the master names the code only",
     },
     "function": {"2.6.12-bug": "static functions have no names, or no trace at all (musl)"},
-    "version": {},
+    "stuck": {
+        "2.8.25-deadlock.log": "no names of static functions, and a trace with bytes behind addresses (up to 3.1)",
+        "3.0.11-deadlock.log": "no names of static functions, and a trace with bytes behind addresses (up to 3.1)",
+    },
 }
 
 
@@ -126,6 +129,11 @@ def test_only_what_was_a_command_of_the_cli_is_called_one(name: str) -> None:
     told = "condition" in TRUTH[name] or ("command" in TRUTH[name] and is_told(name, "command"))
     findings = [one.signature for one in triage([str(TEXTS / name)], golden.options()).findings]
     assert findings == (["deliberate/debug-dev"] if told and TRUTH[name]["deaths"] else [])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_thread_was_stuck_in_what_it_was_led_into(name: str) -> None:
+    assert values(name, "watchdog.stuck_in") == expected(name, "stuck")
 
 
 @pytest.mark.parametrize("name", NAMES)
