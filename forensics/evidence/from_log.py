@@ -10,9 +10,10 @@ from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.cli_panic import is_asked, is_called
 from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.fact import Fact
 from forensics.evidence.from_panic import collect_stall
 from forensics.evidence.from_place import collect_place, quoted_place
-from forensics.evidence.from_process import aftermath, collect_process
+from forensics.evidence.from_process import aftermath, collect_process, no_death
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.evidence.library import library_of
 from forensics.evidence.named_addresses import listed_stack
@@ -94,7 +95,7 @@ def _aftermath(absent: Absence, log: LogEvidence, path: str) -> Iterator[Fact | 
     """The death that only its aftermath tells, or that there is none."""
     left = list(aftermath(log, path))
     if not left:
-        yield Absence(DEATH, f"{path}: {absent.reason}", absent.remedy)
+        yield no_death(absent, log, path)
     for one in left:
         yield from [one] if isinstance(one, Fact) else _exit(one, path)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from forensics.api import gather, triage
-from forensics.evidence.fact import Crash
+from forensics.evidence.fact import DEATH, Crash
 from forensics.logs import LogEvidence, parse_stream
 from samples import golden
 
@@ -157,6 +157,13 @@ def test_a_check_that_does_not_end_the_process_is_told_as_a_warning(name: str) -
     (told,) = values(name, "warnings.checks")
     assert len(told) == 1
     assert "one > zero at src/debug.c:" in told[0]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if TRUTH[name].get("command") == "exit"])
+def test_a_worker_that_called_exit_is_told(name: str) -> None:
+    """It is no crash, and still what the master calls an unexpected death."""
+    reasons = [gap.reason for gap in crash(name).gaps if gap.subject == DEATH]
+    assert f"worker {TRUTH[name]['pid']} called exit(1), which is no crash" in "".join(reasons)
 
 
 def test_every_exception_is_needed() -> None:
