@@ -9,15 +9,14 @@ from itertools import pairwise
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.cli_panic import is_asked, is_called
-from forensics.evidence.fact import DEATH, Fact
 from forensics.evidence.fact import Fact
 from forensics.evidence.from_panic import collect_stall
 from forensics.evidence.from_place import collect_place, quoted_place
 from forensics.evidence.from_process import aftermath, collect_process, no_death
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
+from forensics.evidence.from_signal import signal_of_bug, signal_of_exit
 from forensics.evidence.library import library_of
 from forensics.evidence.named_addresses import listed_stack
-from forensics.evidence.own_signal import signal_of_trace
 from forensics.logs import (
     BugReport,
     CoredumpFrame,
@@ -36,7 +35,6 @@ from forensics.logs import (
     WorkerExit,
     culprit_frames,
 )
-from forensics.logs.signals import HARMLESS
 from forensics.names import UNNAMED, plain_name
 from forensics.record import replace
 from forensics.source import Source
@@ -80,7 +78,7 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         yield from _death(fatal, log, path)
     if stack is not None:
         yield stack
-    yield from _signal(log, path)
+    yield from signal_of_exit(log, path)
     yield from _panics(log, path)
     yield from _warnings(fatal, log, path)
     if not isinstance(fatal, Absence):
@@ -182,9 +180,7 @@ def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence
             f"line {line} of {path}: several processes wrote at the same time, and nothing tells whose the lines are",
             "the journal, which names the process of each line; or the core",
         )
-    name = signal_of_trace(bug.frames)
-    if name and not any(one.signal for one in log.exits):
-        yield Fact("crash.signal", name, Source(path, "instruction at the top of the call trace", line=line), "derived")
+    yield from signal_of_bug(bug, log, path)
     yield from _traced(bug.frames, Source(path, "call trace", line=line))
 
 
@@ -357,16 +353,6 @@ def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence
     else:
         reason = f"{signal} alone does not say why{_ends(signal)}"
         yield Absence("crash.kind", reason, "the worker's own log, the kernel's, or the core")
-
-
-def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:
-    """The signal and the pid as the master saw them: of the last worker that died by a signal of a fault."""
-    exits = [one for one in log.exits if one.signal and one.role != "other" and one.signal not in HARMLESS]
-    if exits:
-        last = exits[-1]
-        source = Source(path, "exit status in the master's report", line=last.line)
-        yield Fact("crash.signal", str(last.signal), source)
-        yield Fact("process.pid", last.pid, source)
 
 
 def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:

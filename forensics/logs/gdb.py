@@ -12,7 +12,7 @@ from forensics.logs.foreign_frame import UNNUMBERED, ForeignThread, parse_foreig
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
 from forensics.logs.line import NOWHERE, Origin, Record, origin_field
-from forensics.logs.signals import known_signal
+from forensics.logs.signals import knfrom_signal
 from forensics.record import record, replace
 
 #: The innermost frames of any debugger; those that follow are read because these came before.
@@ -210,7 +210,7 @@ class BacktraceRecogniser:
     def _begin_signal(self, name: str) -> None:
         if self._threads or self._thread:
             self.close()
-        self._signal = known_signal(name) or self._signal
+        self._signal = knfrom_signal(name) or self._signal
         self._note(self._here.origin)
 
     def _begin_thread(self, text: str) -> bool:

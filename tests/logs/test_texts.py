@@ -45,8 +45,6 @@ UNTOLD: dict[str, dict[str, str]] = {
         "3.0.11-loop": "static functions have no names",
         "2.8.25-deadlock": "static functions have no names",
         "3.0.11-deadlock": "static functions have no names",
-        "3.0.11-panic": "a thread that runs the CLI and is not stuck; a trace of it that names no command",
-        "3.2.26-panic": "a thread that runs the CLI and is not stuck; a trace of it that names no command",
         "2.2.9-tkill": "the master names the signal only",
         "2.8.25-tkill": "the master names the signal only",
         "2.6.12-backtrace-symbols.log": "static functions have no names",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forensics.evidence.own_signal import signal_of_trace
+from forensics.evidence.from_signal import signal_of_trace
 from forensics.logs import parse
 from tests.logs.carriers import text_lines
 
