@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -522,6 +523,7 @@ def make(lab: Path, name: str, output: Path) -> dict[str, object]:
         .replace(str(folder).encode(), b"/usr/lib")
     )
     machine.redact(path)
+    shutil.rmtree(folder)
     truth = {name: value for name, value in _told(way).items() if value not in ("", ())}
     if truth.get("signal") == "bug":
         truth["signal"] = "SIGILL" if tuple(map(int, release.split("."))) >= (2, 8) else "SIGSEGV"
