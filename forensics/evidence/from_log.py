@@ -9,11 +9,12 @@ from itertools import pairwise
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
 from forensics.evidence.cli_panic import is_asked, is_called
-from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.fact import Fact
 from forensics.evidence.from_panic import collect_stall
 from forensics.evidence.from_place import collect_place, quoted_place
-from forensics.evidence.from_process import aftermath, collect_process
+from forensics.evidence.from_process import aftermath, collect_process, no_death
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
+from forensics.evidence.from_signal import signal_of_bug, signal_of_exit
 from forensics.evidence.library import library_of
 from forensics.evidence.named_addresses import listed_stack
 from forensics.logs import (
@@ -77,7 +78,7 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         yield from _death(fatal, log, path)
     if stack is not None:
         yield stack
-    yield from _signal(log, path)
+    yield from signal_of_exit(log, path)
     yield from _panics(log, path)
     yield from _warnings(fatal, log, path)
     if not isinstance(fatal, Absence):
@@ -92,7 +93,7 @@ def _aftermath(absent: Absence, log: LogEvidence, path: str) -> Iterator[Fact | 
     """The death that only its aftermath tells, or that there is none."""
     left = list(aftermath(log, path))
     if not left:
-        yield Absence(DEATH, f"{path}: {absent.reason}", absent.remedy)
+        yield no_death(absent, log, path)
     for one in left:
         yield from [one] if isinstance(one, Fact) else _exit(one, path)
 
@@ -179,6 +180,7 @@ def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence
             f"line {line} of {path}: several processes wrote at the same time, and nothing tells whose the lines are",
             "the journal, which names the process of each line; or the core",
         )
+    yield from signal_of_bug(bug, log, path)
     yield from _traced(bug.frames, Source(path, "call trace", line=line))
 
 
@@ -351,16 +353,6 @@ def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence
     else:
         reason = f"{signal} alone does not say why{_ends(signal)}"
         yield Absence("crash.kind", reason, "the worker's own log, the kernel's, or the core")
-
-
-def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:
-    """The signal and the pid as the master saw them: of the last worker that died by a signal."""
-    exits = [one for one in log.exits if one.signal and one.role in ("current", "former", "failed")]
-    if exits:
-        last = exits[-1]
-        source = Source(path, "exit status in the master's report", line=last.line)
-        yield Fact("crash.signal", str(last.signal), source)
-        yield Fact("process.pid", last.pid, source)
 
 
 def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:

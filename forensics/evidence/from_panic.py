@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from forensics.evidence.fact import Fact
 from forensics.haproxy.death.record import Stuck
 from forensics.haproxy.death.stuck import WAITS, stuck_by_names, stuck_text
-from forensics.logs import Panic, ThreadDump, culprit_frames
+from forensics.logs import Panic, ThreadDump, TraceFrame, culprit_frames
 from forensics.names import UNNAMED
 from forensics.source import Source
 
 #: Who looks at the clock is not stuck in it.
 _CLOCK = re.compile(r"__vdso_|_*clock_gettime|_*gettimeofday")
+#: The name of the applet that runs commands (src/cli.c).
+_CLI = "<CLI>"
 #: HAProxy's own words below a panic (2.9): plain Lua, Lua shared by `lua-load`, malloc_trim() (src/debug.c, ha_panic).
 _NOTES = (("lua", re.compile(r"\bLua\b")), ("malloc_trim", re.compile(r"\bmalloc_trim\(\)")))
 
@@ -50,7 +52,16 @@ def _told(thread: ThreadDump) -> Stuck:
     told = stuck_by_names(thread.number, names, [frame.module or "" for frame in frames])
     if thread.in_lua and told.what != "lock":
         return Stuck("lua", thread.number, told.function, "Lua's own stack in the dump")
+    if told.what in ("cli", "code") and frames and _pauses(frames[0]):
+        return Stuck("lock", thread.number, told.function, "a pause of the processor, as waits for locks make them,")
+    if told.what == "code" and _CLI in f"{thread.task_context} {thread.exec_context}":
+        return Stuck("cli", thread.number, "", "the applet <CLI> in the dump")
     return told
+
+
+def _pauses(frame: TraceFrame) -> bool:
+    """Whether the interrupted instruction comes after a `pause` of x86, which the trace of 3.2 on shows."""
+    return frame.module is None and frame.code_at < 0 and frame.code.endswith(b"\xf3\x90")
 
 
 def _explained(told: Stuck, thread: ThreadDump) -> str:

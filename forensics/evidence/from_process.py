@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from forensics.evidence.fact import Fact
+from forensics.absence import Absence
+from forensics.evidence.fact import DEATH, Fact
 from forensics.logs import LogEvidence, Mention, SystemdExit
 from forensics.logs.container import OUT_OF_MEMORY
 from forensics.logs.signals import HARMLESS, signal_of_status
@@ -57,6 +58,15 @@ def _startup(log: LogEvidence, path: str) -> Iterator[Fact]:
         )
         source = Source(path, "the master's words", line=reaction[-1].line)
         yield Fact("master.reaction", tuple(dict.fromkeys(words))[:_MOST], source)
+
+
+def no_death(gap: Absence, log: LogEvidence, path: str) -> Absence:
+    """Why no death is told: a worker may have ended by itself, which its master calls unexpected all the same."""
+    left = [one for one in log.exits if one.role == "current" and one.code and one.signal is None]
+    if not left:
+        return Absence(DEATH, f"{path}: {gap.reason}", gap.remedy)
+    reason = f"line {left[-1].line} of {path}: worker {left[-1].pid} called exit({left[-1].code}), which is no crash"
+    return Absence(DEATH, reason, "what it wrote right before: an error that it gave up for, or a sanitizer's report")
 
 
 def aftermath(log: LogEvidence, path: str) -> Iterator[Fact | SystemdExit]:
