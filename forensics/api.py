@@ -86,11 +86,26 @@ def triage(inputs: Sequence[str], options: Options = _DEFAULTS, watch: Watch | N
     return _report(_gather(inputs, options, watch), options)
 
 
-def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, Report]]:
+@record
+class Answer:
+    """One incident of an input: its number, 0 for the only one, and the file in which it begins ("" for a core)."""
+
+    number: int
+    file: str
+    report: Report
+
+
+def triage_each(given: str | Sequence[str], options: Options = _DEFAULTS) -> Iterator[tuple[int, Report]]:
     """Every incident that one input tells of, with its number; 0 for the only one. Raises as ``triage`` does."""
-    taken, gaps = _take_all([path])
-    if parts_of_abrt(path) or any(one.kind in _CORES for one in taken):
-        yield 0, triage([path], options)
+    return ((one.number, one.report) for one in answers(given, options))
+
+
+def answers(given: str | Sequence[str], options: Options = _DEFAULTS) -> Iterator[Answer]:
+    """As ``triage_each``. ``given`` is a path, or the files of one rotated log, the oldest first."""
+    paths = [given] if isinstance(given, str) else list(given)
+    taken, gaps = _take_all(paths)
+    if parts_of_abrt(paths[0]) or any(one.kind in _CORES for one in taken):
+        yield Answer(0, "", triage(paths, options))
         return
     log = _read([one.path for one in taken], None, options.timezone)
     several = len(log.evidence.incidents) > 1
@@ -98,7 +113,9 @@ def triage_each(path: str, options: Options = _DEFAULTS) -> Iterator[tuple[int, 
         told = partial(log.placed, _told(log, incident, _places_of_logs(taken, options.places)))
         crash = collect([(f"log {log.name}", told)], (*gaps, *log.gaps, *_lost(log)))
         timeline = _timeline([(log, incident)], None, near=len(log.evidence.incidents) <= _MOST_NEAR)
-        yield incident.number if incident else 0, _report(Gathered(taken, None, crash, timeline), options)
+        first = incident or next(iter(log.evidence.incidents), None)
+        file = log.place(first.first.line)[0] if first else log.name
+        yield Answer(incident.number if incident else 0, file, _report(Gathered(taken, None, crash, timeline), options))
 
 
 def _lost(log: LogFiles) -> Iterator[Absence]:
@@ -306,9 +323,11 @@ def _holds_core(one: Taken) -> bool:
 
 
 def _read(files: Sequence[str], watch: Watch | None, timezone: str) -> LogFiles:
+    from forensics.evidence.log_copies import without_copies
     from forensics.evidence.log_files import read_log
 
-    return read_log([log_file(path, partial(watch, path) if watch else None, timezone) for path in files])
+    found = [log_file(path, partial(watch, path) if watch else None, timezone) for path in files]
+    return read_log(without_copies(found) if len(found) > 1 else found)
 
 
 def _places_of_logs(taken: list[Taken], places: Places) -> Places:
@@ -334,13 +353,15 @@ def _with_executable(log: LogEvidence, path: str, places: Places) -> Generator[F
     """What the executable tells of the log's addresses; returns the log with the names that it gives."""
     from forensics.builds import modules_of
     from forensics.evidence.from_executable import collect_fault, named_by, wants_executable
+    from forensics.evidence.named_addresses import name_addresses, wants_names
 
-    if not wants_executable(log):
+    if not wants_executable(log) and not wants_names(log):
         return log
     try:
         symbols = next(modules_of(places.executable, places))
         yield from collect_fault(log, path, symbols)
         named = yield from named_by(log, path, symbols)
+        named = yield from name_addresses(named, path, symbols)
         symbols.save()
     except ForensicsError as error:
         yield Absence(f"executable {places.executable}", error.message, error.hint)

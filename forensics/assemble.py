@@ -54,7 +54,7 @@ def assemble(
         thread_groups=document.group_threads(threads),
         modules=_modules(witness),
         disagreements=tuple(_disagreement(crash)),
-        state=_state(witness),
+        state=_state(witness, crash),
         timeline=timeline.entries,
         gaps=crash.gaps + _gaps(witness) + timeline.gaps,
     )
@@ -90,8 +90,17 @@ def _process(witness: CoreWitness | None, crash: Crash, build_id: str) -> docume
     parsed = Version.parse(version) if version else Absence("process.version", "no input says it")
     known = release_date(parsed) if isinstance(parsed, Version) else ""
     date = known if isinstance(known, str) else ""
+    features, platform = _listed(crash, "process.features"), _platform(crash)
     if witness is None:
-        return document.Process(version, date, pid=_number(crash, "process.pid"))
+        return document.Process(
+            version,
+            date,
+            executable=_text(crash, "process.executable"),
+            command_line=_text(crash, "process.command_line"),
+            pid=_number(crash, "process.pid"),
+            features=features,
+            platform=platform,
+        )
     core, release = witness.process.core, witness.release
     main = core.main_module
     if isinstance(release, Release) and release.date:
@@ -104,8 +113,19 @@ def _process(witness: CoreWitness | None, crash: Crash, build_id: str) -> docume
         command_line=core.process.arguments if core.process else "",
         pid=core.process.pid if core.process else None,
         threads=len(core.threads),
-        platform={"machine": witness.process.architecture.name},
+        features=features,
+        platform={**platform, "machine": witness.process.architecture.name},
     )
+
+
+def _listed(crash: Crash, name: str) -> tuple[str, ...]:
+    fact = crash.get(name)
+    return fact.value if isinstance(fact, Fact) and isinstance(fact.value, tuple) else ()
+
+
+def _platform(crash: Crash) -> dict[str, str]:
+    """The host as texts describe it."""
+    return {name: value for name, _, value in (each.partition(": ") for each in _listed(crash, "process.platform"))}
 
 
 def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
@@ -140,7 +160,8 @@ def _dated_assertion(crash: Crash, function: str) -> document.DatedAssertion | N
     telling = dated if isinstance(dated, Fact) and releases else named
     if isinstance(telling, Absence) or not (inside or releases):
         return None
-    return document.DatedAssertion(inside, releases, telling.trust, telling.source.what)
+    candidates = () if function else _listed(crash, "assertion.candidates")
+    return document.DatedAssertion(inside, releases, telling.trust, telling.source.what, candidates)
 
 
 def _culprit(witness: CoreWitness | None) -> Frame | None:
@@ -200,9 +221,10 @@ def _modules(witness: CoreWitness | None) -> tuple[document.ModuleEntry, ...]:
     )
 
 
-def _state(witness: CoreWitness | None) -> dict[str, object]:
-    """What the process's own structures say beside the crash: checks that matched before, stick-tables, peers."""
-    state: dict[str, object] = {}
+def _state(witness: CoreWitness | None, crash: Crash) -> dict[str, object]:
+    """What is known beside the crash: complaints before it, checks that matched, stick-tables, peers."""
+    complaints = _complaints(crash)
+    state: dict[str, object] = {"complaints": complaints} if complaints else {}
     if witness is not None and isinstance(witness.counters, Counters) and witness.counters.hits:
         hits = sorted(witness.counters.hits, key=lambda one: (one.kind == "glitch", -one.count))
         state["checks"] = [_check(one) for one in hits]
@@ -210,6 +232,16 @@ def _state(witness: CoreWitness | None) -> dict[str, object]:
         state["candidate assertions"] = list(witness.death.candidates)
     state.update(witness.told if witness is not None else {})
     return state
+
+
+def _complaints(crash: Crash) -> list[str]:
+    """What was wrong before the death and what followed it, as texts tell it."""
+    blocked = _number(crash, "warnings.blocked_traffic")
+    told = [f"a library redefines a symbol: {each}" for each in _listed(crash, "libraries.inconsistent")]
+    told += ["the watchdog could not be set up: no panic ends a loop"] if crash.all("watchdog.disabled") else []
+    told += [f"failed before: {each}" for each in _listed(crash, "warnings.checks")]
+    told += [f"{plural(blocked, 'warning')} of blocked traffic"] if blocked else []
+    return told + [f"master: {each}" for each in _listed(crash, "master.reaction")]
 
 
 def _check(hit: Counter) -> dict[str, object]:

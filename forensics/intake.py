@@ -22,6 +22,10 @@ _PACK = b"HAPSYM"
 
 #: The stack that ABRT keeps in JSON.
 _CORE_BACKTRACE = "core_backtrace"
+#: The element of ABRT that says how it died, those that describe the process, and bytes of each that are read.
+_REASON = "reason"
+_ELEMENTS = ("package", "os_release", "cmdline", "executable", "kernel", "architecture")
+_MAX_ELEMENT, _MAX_MAPS = 4096, 1 << 20
 
 #: Read to recognise a kind: enough for the first lines of a log that begins with a long banner.
 _HEAD = 1 << 16
@@ -98,16 +102,21 @@ def parts_of_abrt(path: str) -> tuple[str, ...]:
     ABRT keeps one file an element (`/var/spool/abrt/ccpp-*`); those without which there is no problem directory
     are `time` and `type` (libreport's dump_dir).
     """
-    try:
-        names = set(os.listdir(path)) if os.path.isdir(path) else set()
-    except OSError:
+    if not _is_abrt(path):
         return ()
-    if not ({"type", "reason"} <= names or {"analyzer", "reason"} <= names):
-        return ()
+    names = set(os.listdir(path))
     cores = sorted(name for name in names if name == "coredump" or name.startswith("coredump."))[:1]
     texts = [name for name in ("backtrace", _CORE_BACKTRACE, "reason") if name in names]
     found = (os.path.join(path, name) for name in (*cores, *texts))
     return tuple(each for each in found if os.path.isfile(each) and os.path.getsize(each))
+
+
+def _is_abrt(path: str) -> bool:
+    try:
+        names = set(os.listdir(path)) if os.path.isdir(path) else set()
+    except OSError:
+        return False
+    return {"type", _REASON} <= names or {"analyzer", _REASON} <= names
 
 
 def _take_standard_input() -> Taken:
@@ -209,16 +218,39 @@ def text_stream(path: str, watch: Callable[[int], None] | None = None) -> IO[byt
     if is_apport(path):
         return open(path, "rb")
     stream, _compression = open_stream(path, watch)
-    return _from_core_backtrace(stream) if os.path.basename(path) == _CORE_BACKTRACE else stream
+    if os.path.basename(path) == _REASON and _is_abrt(os.path.dirname(path)):
+        return _with_elements(stream, os.path.dirname(path))
+    return _from_core_backtrace(stream, path) if os.path.basename(path) == _CORE_BACKTRACE else stream
 
 
-def _from_core_backtrace(stream: IO[bytes]) -> IO[bytes]:
-    """ABRT's stack in JSON as a debugger would print it; any other text as it is."""
+def _with_elements(reason: IO[bytes], directory: str) -> IO[bytes]:
+    """ABRT's reason, and below it what other files of the problem directory say of the process, each with its name."""
+    with reason:
+        told = [reason.read(_MAX_ELEMENT).rstrip(b"\n")]
+    for name in _ELEMENTS:
+        path = os.path.join(directory, name)
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                told.append(name.encode() + b": " + b" ".join(file.read(_MAX_ELEMENT).split()))
+    return io.BytesIO(b"\n".join(told) + b"\n")
+
+
+def _from_core_backtrace(stream: IO[bytes], path: str) -> IO[bytes]:
+    """ABRT's stack in JSON as a debugger would print it, with the mappings of HAProxy; any other text as it is."""
     from forensics.logs.core_backtrace import MAX_SIZE, text_of
 
     with stream:
         data = stream.read(MAX_SIZE)
-    return io.BytesIO(text_of(data))
+    return io.BytesIO(text_of(data) + b"".join(_mappings(os.path.join(os.path.dirname(path), "maps"))))
+
+
+def _mappings(path: str) -> list[bytes]:
+    """The lines of ABRT's element `maps` that are about HAProxy's executable; none where there is no such file."""
+    if not os.path.isfile(path):
+        return []
+    with open(path, "rb") as file:
+        lines = file.read(_MAX_MAPS).splitlines(keepends=True)
+    return [line for line in lines if b"haproxy" in line or b"hapee" in line]
 
 
 def log_file(path: str, watch: Callable[[int], None] | None = None, timezone: str = "") -> LogFile:

@@ -16,6 +16,6 @@ UNNAMED = "?"
 def plain_name(symbol: str) -> str:
     """The function as the source calls it: ``pl_wait_unlock_long.isra.0`` -> ``pl_wait_unlock_long``.
 
-    A symbol version (``name@@GLIBC_2.34``) goes too.
+    A symbol version (``name@@GLIBC_2.34``) goes too, and gdb's ``name[cold]`` for a fragment.
     """
-    return _CLONE.sub("", symbol.split("@", 1)[0])
+    return _CLONE.sub("", symbol.split("@", 1)[0].removesuffix("[cold]"))

@@ -24,7 +24,10 @@ SYMBOLS = SAMPLES / "symbols"
 EXPECTED = "expected.json"
 
 #: What a folder may hold, in the order of triage's arguments.
-EVIDENCE = ("core.zst", "worker.log", "haproxy.cfg")
+EVIDENCE = (
+    "core.zst", "worker.log", "journal.log", "container-json.log",
+    "haproxy.log", "haproxy.log.1.gz", "haproxy.log.2.gz", "haproxy.cfg",
+)  # fmt: skip
 
 
 def names() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +69,9 @@ def _path(result: ScanResult, pid: object) -> str:
     """The input, and which of its incidents: what ``--incident`` and ``--pid`` take."""
     if not result.incident:
         return result.path
-    return f"{result.path} ({result.incident}{f', pid {pid}' if pid is not None else ''})"
+    number = f", pid {pid}" if pid is not None else ""
+    begins = f", in {os.path.basename(result.file)}" if result.file not in ("", result.path) else ""
+    return f"{result.path} ({result.incident}{number}{begins})"
 
 
 def _verdict(report: Mapping[str, Any], best: Mapping[str, Any] | None) -> str:

@@ -7,13 +7,15 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from forensics.batch.result import ScanResult
+from forensics.batch.result import Input, ScanResult
 from forensics.errors import EmptyInput, InputError, UnknownInput, UsageError
 from forensics.intake import parts_of_abrt, take
 from forensics.logs import looks_like_evidence
+from forensics.logs.rotation import rotated_sets
 from forensics.memory.streams import damage_errors, open_stream
 
 #: A text is searched so far (bytes) for a trace of a crash; a longer one is an input without proof.
@@ -22,6 +24,10 @@ _CHUNK, _OVERLAP = 1 << 20, 1 << 12
 
 #: How a report document begins, and a line of a batch.
 _OWN = re.compile(rb'\s*\{\s*"(?:schema_version":\s*"|path":"[^"]*","status":")')
+
+_NO_TRACE = "text without a trace of a crash"
+
+_UNREADABLE = "unreadable"
 
 #: Examples kept of what was ignored, for each reason.
 _EXAMPLES = 5
@@ -45,22 +51,28 @@ class Ignored:
             kept.append(path)
 
 
-def find_inputs(paths: Iterable[str], ignored: Ignored | None = None) -> Iterator[str | ScanResult]:
+def find_inputs(paths: Iterable[str], ignored: Ignored | None = None) -> Iterator[Input | ScanResult]:
     """The inputs below ``paths``, each file once; a failed result for each place that cannot be looked into.
+
+    Rotated files of one log in one directory are one input.
 
     A file that is named is an input whatever it is; the pattern of a shell names all
     that it fits. A directory is gone through in the order of names, and what is no
     evidence in it goes to ``ignored``. Links to directories are not followed in it.
     """
     once = _Once(Ignored() if ignored is None else ignored)
+    files: list[str] = []
     for path in paths:
         if path == "-":
             raise UsageError("`scan` reads files, not standard input", "`haproxy-forensics triage -` reads a log there")
         for named in _named(path):
             if os.path.isdir(named):
+                yield from _in_sets(files, _all_of)
+                files = []
                 yield from _below(named, once)
             elif once.first(named, named):
-                yield named
+                files.append(named)
+    yield from _in_sets(files, _all_of)
 
 
 class _Once:
@@ -91,7 +103,7 @@ def _named(path: str) -> list[str]:
     return sorted(glob.iglob(path, recursive=True)) or [path]
 
 
-def _below(directory: str, once: _Once) -> Iterator[str | ScanResult]:
+def _below(directory: str, once: _Once) -> Iterator[Input | ScanResult]:
     """The evidence in a directory, one of ABRT as a whole. Only the names of directories on the way down are held."""
     waiting = [directory]
     while waiting:
@@ -105,26 +117,74 @@ def _below(directory: str, once: _Once) -> Iterator[str | ScanResult]:
             why = f"cannot look into `{place}`: {error.strerror}"
             yield ScanResult(place, "failed", None, why, "check the permissions")
             continue
-        below = []
-        for name in names:
-            path = os.path.join(place, name)
-            if _is_directory(path) and not name.startswith("."):
-                below.append(path)
-            elif _is_input(path, name, once):
-                yield path
+        paths = [os.path.join(place, name) for name in names]
+        below = [path for path in paths if _is_directory(path) and not _hidden(path)]
+        held = set(below)
+        yield from _in_sets([path for path in paths if path not in held], partial(_telling, once))
         waiting += reversed(below)
+
+
+#: Of files of one log those to be taken: all that were named, or in a directory all if one tells of a crash.
+_Choice = Callable[[Sequence[str]], list[str]]
+
+
+def _in_sets(paths: Sequence[str], choose: _Choice) -> Iterator[Input]:
+    """The files, those of one log together; whatever else has such names (`core.1`, `core.2`) is on its own."""
+    for files in rotated_sets(paths):
+        kinds: dict[str, str] = {}
+        for path in sorted(files) if len(files) > 1 else ():
+            if (kind := _kind(path)) in ("log", "journal", _UNREADABLE):
+                kinds[path] = kind
+            else:
+                yield from choose([path])
+        if len(files) > 1 and not any(kind != _UNREADABLE for kind in kinds.values()):
+            for path in kinds:
+                yield from choose([path])
+            continue
+        chosen = choose([path for path in files if path in kinds] if len(files) > 1 else files)
+        if len(chosen) > 1:
+            yield tuple(chosen)
+        else:
+            yield from chosen
+
+
+def _all_of(files: Sequence[str]) -> list[str]:
+    return list(files)
+
+
+def _telling(once: _Once, files: Sequence[str]) -> list[str]:
+    """The inputs among files of a directory: what came before a crash is told by files that know nothing of it."""
+    against = {path: _why_not(path) for path in files}
+    if any(not reason for reason in against.values()):
+        against = {path: "" if reason == _NO_TRACE else reason for path, reason in against.items()}
+    for path, reason in against.items():
+        if reason:
+            once.ignored.add(path, reason)
+    return [path for path, reason in against.items() if not reason and once.first(path, path)]
+
+
+def _kind(path: str) -> str:
+    """What a file is; `unreadable` for one of which nobody can tell, so that it is no file of its own beside logs."""
+    if _hidden(path) or not os.path.isfile(path):
+        return ""
+    try:
+        return take(path).kind
+    except (EmptyInput, UnknownInput):
+        return ""
+    except (InputError, OSError):
+        return _UNREADABLE
+
+
+def _hidden(path: str) -> bool:
+    return os.path.basename(path).startswith(".")
+
+
+def _why_not(path: str) -> str:
+    return "hidden" if _hidden(path) else _reason_against(path)
 
 
 def _is_directory(path: str) -> bool:
     return os.path.isdir(path) and not os.path.islink(path)
-
-
-def _is_input(path: str, name: str, once: _Once) -> bool:
-    reason = "hidden" if name.startswith(".") else _reason_against(path)
-    if reason:
-        once.ignored.add(path, reason)
-        return False
-    return once.first(path, path)
 
 
 def _reason_against(path: str) -> str:
@@ -172,4 +232,4 @@ def _text_against(path: str) -> str:
                 before = chunk[-_OVERLAP:]
         except damage_errors(compression):
             return ""
-    return "text without a trace of a crash"
+    return _NO_TRACE

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 
 from forensics.batch.process import WorkerProcess
-from forensics.batch.result import ScanResult, Work
+from forensics.batch.result import Input, ScanResult, Work
 from forensics.errors import ForensicsError
 
 #: Inputs that are found ahead of the workers.
@@ -25,7 +25,7 @@ _HOPELESS = 3
 _PATIENCE = 1.0
 
 
-def run(work: Work, inputs: Iterable[str | ScanResult], jobs: int) -> Generator[ScanResult, None, None]:
+def run(work: Work, inputs: Iterable[Input | ScanResult], jobs: int) -> Generator[ScanResult, None, None]:
     """What became of each input, in the order of completion; results among the inputs are passed on.
 
     An input that tells of several incidents has a result for each.
@@ -41,11 +41,11 @@ def run(work: Work, inputs: Iterable[str | ScanResult], jobs: int) -> Generator[
 
 
 class _Pool:
-    def __init__(self, work: Work, inputs: Iterator[str | ScanResult], jobs: int) -> None:
+    def __init__(self, work: Work, inputs: Iterator[Input | ScanResult], jobs: int) -> None:
         self._work = work
-        self._inputs: Iterator[str | ScanResult] | None = inputs
+        self._inputs: Iterator[Input | ScanResult] | None = inputs
         self._jobs = jobs
-        self._queue: deque[str] = deque()
+        self._queue: deque[Input] = deque()
         self._passed: deque[ScanResult] = deque()
         self._crew: set[WorkerProcess] = set()
         self._selector = selectors.DefaultSelector()
@@ -74,10 +74,10 @@ class _Pool:
             found = next(self._inputs, None)
             if found is None:
                 self._inputs = None
-            elif isinstance(found, str):
-                self._queue.append(found)
-            else:
+            elif isinstance(found, ScanResult):
                 self._passed.append(found)
+            else:
+                self._queue.append(found)
             if self._has_work_for_idle() or (self._crew and self._selector.select(0)):
                 return
 
@@ -89,10 +89,10 @@ class _Pool:
     def _hand_out(self) -> None:
         idle = [one for one in self._crew if one.idle]
         while self._queue and idle:
-            path, one = self._queue.popleft(), idle.pop()
-            if not one.give(path):
+            wanted, one = self._queue.popleft(), idle.pop()
+            if not one.give(wanted):
                 # It died while it had nothing to do: the input is not to blame.
-                self._queue.appendleft(path)
+                self._queue.appendleft(wanted)
                 self._dismiss(one)
         starting = sum(not one.ready for one in self._crew)
         for _ in range(min(self._jobs - len(self._crew), len(self._queue) - starting)):

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import IO, Any
 
-from forensics.batch.result import ScanResult, Work
+from forensics.batch.result import Input, ScanResult, Status, Work
 
 #: Run by a fresh interpreter, which finds the modules that we find.
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from forensics.batch.worker import main; main()"
@@ -27,9 +27,10 @@ _REPORT_IT = "please report this together with the input, or what of it can be s
 
 
 class WorkerProcess:
-    """A worker process: it starts, is given one path after another, answers or dies.
+    """A worker process: it starts, is given one input after another, answers or dies.
 
-    ``ready`` tells whether it has started, ``path`` what it works on ("" for nothing).
+    ``ready`` tells whether it has started, ``path`` what it works on ("" for nothing; the youngest of ``files`` where
+    these are one log).
     Reading never blocks. Whoever makes one calls ``end``.
     """
 
@@ -40,6 +41,7 @@ class WorkerProcess:
         self._since = time.monotonic()
         self.ready = False
         self.path = ""
+        self.files: tuple[str, ...] = ()
         search = [os.path.abspath(each) for each in sys.path]
         lifeline, held = os.pipe()
         self._lifeline = os.fdopen(held, "wb", buffering=0)
@@ -83,12 +85,18 @@ class WorkerProcess:
         """Seconds until it is late; infinite while it is idle."""
         if self.idle:
             return float("inf")
-        return (self._work.timeout if self.ready else _START) - self.seconds
+        return (self._allowed if self.ready else _START) - self.seconds
 
-    def give(self, path: str) -> bool:
-        """Let it work on ``path``; False when it has died meanwhile."""
-        self.path, self._since = path, time.monotonic()
-        return self._tell(json.dumps(path))
+    @property
+    def _allowed(self) -> float:
+        """Seconds for what it works on: every file of a log has its own."""
+        return self._work.timeout * max(1, len(self.files))
+
+    def give(self, one: Input) -> bool:
+        """Let it work on an input; False when it has died meanwhile."""
+        self.files = () if isinstance(one, str) else one
+        self.path, self._since = one if isinstance(one, str) else one[-1], time.monotonic()
+        return self._tell(json.dumps(one))
 
     def receive(self) -> dict[str, Any] | None:
         """The answer when it is complete, else None. Raises EOFError when no more will come."""
@@ -109,24 +117,30 @@ class WorkerProcess:
         path, self.path = self.path, ""
         reports = answer.get("reports")
         if reports is None:
-            return [ScanResult(path, "failed", None, answer["error"], answer["hint"], self.seconds)]
+            return [self._failed(path, "failed", answer["error"], answer["hint"])]
         return [
-            ScanResult(path, "analysed", report, seconds=self.seconds, incident=number, first=not place)
-            for place, (number, report) in enumerate(reports)
-        ]
+            ScanResult(
+                path, "analysed", report, seconds=self.seconds, incident=number, first=not place,
+                files=self.files, file=file if self.files else "",
+            )
+            for place, (number, file, report) in enumerate(reports)
+        ]  # fmt: skip
+
+    def _failed(self, path: str, status: Status, error: str, hint: str) -> ScanResult:
+        return ScanResult(path, status, None, error, hint, self.seconds, files=self.files)
 
     def overdue(self) -> ScanResult:
         """End it; the result of a path that took too long."""
-        seconds = self.seconds
+        error = f"not done after {self._allowed:g} seconds"
+        result = self._failed(self.path, "timeout", error, "give it more time with `--timeout`")
         self.end()
-        error = f"not done after {self._work.timeout:g} seconds"
-        return ScanResult(self.path, "timeout", None, error, "give it more time with `--timeout`", seconds)
+        return result
 
     def dead(self) -> ScanResult:
         """The result of a path that the worker did not survive."""
         seconds = self.seconds
         error, hint = self.last_words()
-        return ScanResult(self.path, "died", None, error, hint, seconds)
+        return ScanResult(self.path, "died", None, error, hint, seconds, files=self.files)
 
     def last_words(self) -> tuple[str, str]:
         """Why it died, and what to do about it."""

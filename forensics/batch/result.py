@@ -12,6 +12,8 @@ from forensics.record import record
 from forensics.symbols.find import Places
 
 Status = Literal["analysed", "failed", "timeout", "died"]
+#: A path, or the files of one rotated log, the oldest first.
+Input = str | tuple[str, ...]
 
 #: Members of a line of JSON Lines, in this order.
 _MEMBERS = ("path", "status", "seconds", "error", "hint", "report")
@@ -26,6 +28,8 @@ class ScanResult:
     as JSON values, None unless analysed; ``error`` and ``hint`` say why not and what to
     do. ``seconds`` is the time it took. ``incident`` is the number in order of time where
     the input tells of several, else 0; ``first`` tells one result of each input.
+    ``files`` are those of a rotated log, the oldest first, of which ``path`` is the youngest and ``file`` the one in
+    which the incident begins; none for any other input.
     """
 
     path: str
@@ -36,6 +40,8 @@ class ScanResult:
     seconds: float = 0.0
     incident: int = 0
     first: bool = True
+    files: tuple[str, ...] = ()
+    file: str = ""
 
     @property
     def analysed(self) -> bool:
@@ -47,18 +53,25 @@ class ScanResult:
         values = {name: getattr(self, name) for name in _MEMBERS} | {"seconds": round(self.seconds, 3)}
         if self.incident:
             values = {"path": self.path, "incident": self.incident} | values
+        if self.files:
+            report = values.pop("report")
+            values |= {"file": _written(self.file), "files": [_written(each) for each in self.files], "report": report}
         for name in ("path", "error", "hint"):
-            # A name that is no UTF-8 has its odd bytes spelled out: lone surrogates are no JSON.
-            values[name] = values[name].encode("utf-8", "backslashreplace").decode("utf-8")
+            values[name] = _written(values[name])
         return json.dumps(values, separators=(",", ":")).replace("\x7f", "\\u007f") + "\n"
+
+
+def _written(text: str) -> str:
+    """A name that is no UTF-8 has its odd bytes spelled out: lone surrogates are no JSON."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @record
 class Work:
-    """What workers do with each path, under which limits.
+    """What workers do with each input, under which limits.
 
-    ``function`` is ``module:name`` of a function of a path and ``options`` that gives a
-    report document as JSON values. ``timeout`` is in seconds for each input, ``memory``
+    ``function`` is ``module:name`` of a function of an input and ``options`` that gives a
+    report document as JSON values. ``timeout`` is in seconds for each file of an input, ``memory``
     in MiB for each worker.
     """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from forensics.api import Options
 from forensics.batch.inputs import Ignored, find_inputs
 from forensics.batch.pool import run
-from forensics.batch.result import ScanResult, Work, options_to_json
+from forensics.batch.result import Input, ScanResult, Work, options_to_json
 
 #: What a worker does with an input: by name, so that the work is plain data.
 ANALYSE = "forensics.batch.worker:analyse"
@@ -42,7 +42,7 @@ def scan(
     """What became of each input below ``paths``, as they are done.
 
     ``jobs`` worker processes (as many as there are processors), each with ``memory`` MiB
-    of address space; ``timeout`` seconds for an input; ``tally`` is kept while it goes on.
+    of address space; ``timeout`` seconds for a file; ``tally`` is kept while it goes on.
     No process is left when the iterator ends or is closed. Raises ForensicsError when
     nothing can be analysed at all: broken signatures, no processes.
     """
@@ -50,7 +50,7 @@ def scan(
     return run(work, _counted(paths, tally or Tally()), jobs or os.cpu_count() or 1)
 
 
-def _counted(paths: Sequence[str], tally: Tally) -> Iterator[str | ScanResult]:
+def _counted(paths: Sequence[str], tally: Tally) -> Iterator[Input | ScanResult]:
     for found in find_inputs(paths, tally.ignored):
         tally.found += 1
         yield found

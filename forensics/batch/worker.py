@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
-from forensics.api import triage_each
+from forensics.api import answers
 from forensics.batch.result import options_from_json
 from forensics.errors import ForensicsError, InputError
 from forensics.report.render_json import to_json_dict
@@ -28,16 +28,16 @@ from forensics.report.render_json import to_json_dict
 #: The parent ends a worker that is late; this much later the kernel does, should the parent be stopped.
 _GRACE = 30.0
 
-_Function = Callable[[str, Mapping[str, Any]], Mapping[str, Any] | Sequence[tuple[int, Mapping[str, Any]]]]
+_Function = Callable[[Any, Mapping[str, Any]], Mapping[str, Any] | Sequence[tuple[int, str, Mapping[str, Any]]]]
 
 
-def analyse(path: str, options: Mapping[str, Any]) -> Sequence[tuple[int, Mapping[str, Any]]]:
-    """The report documents of one input: one an incident, with its number."""
-    return [(number, to_json_dict(report)) for number, report in triage_each(path, options_from_json(options))]
+def analyse(given: str | Sequence[str], options: Mapping[str, Any]) -> Sequence[tuple[int, str, Mapping[str, Any]]]:
+    """The report documents of one input: one an incident, with its number and the file in which it begins."""
+    return [(one.number, one.file, to_json_dict(one.report)) for one in answers(given, options_from_json(options))]
 
 
 def main() -> None:
-    """Serve until standard input ends. The first line is the work, every other one a path."""
+    """Serve until standard input ends. The first line is the work, every other one a path, or those of one log."""
     requests, answers = sys.stdin.buffer, _own_stdout()
     work = json.loads(requests.readline())
     _end_with_parent(work["lifeline"])
@@ -45,16 +45,17 @@ def main() -> None:
     _limit(work["memory"])
     _say(answers, {"ready": True})
     for line in requests:
-        with _alarm(work["timeout"] + _GRACE):
-            answer = _answer(function, json.loads(line), work["options"])
+        given = json.loads(line)
+        with _alarm(work["timeout"] * (1 if isinstance(given, str) else len(given)) + _GRACE):
+            answer = _answer(function, given, work["options"])
         _say(answers, answer)
 
 
-def _answer(function: _Function, path: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _answer(function: _Function, given: str | Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """What errors of the input become; all that is not expected ends this process, and the parent reports it."""
     try:
-        found = function(path, options)
-        return {"reports": [(0, found)] if isinstance(found, Mapping) else found}
+        found = function(given, options)
+        return {"reports": [(0, "", found)] if isinstance(found, Mapping) else found}
     except InputError as error:
         return {"error": error.message, "hint": error.hint}
     except OSError as error:

@@ -8,6 +8,7 @@ from forensics.absence import Absence
 from forensics.diagnosis.finding import VERDICTS, CandidateFix, Diagnosis, Evidence, Exclusion, Finding
 from forensics.diagnosis.fingerprint import fingerprint
 from forensics.diagnosis.next_steps import next_steps
+from forensics.diagnosis.questions import questions
 from forensics.diagnosis.releases import Upgrade, upgrade_to
 from forensics.evidence.fact import Crash
 from forensics.matching.verdict import Deciding, Verdict
@@ -27,12 +28,14 @@ def diagnose(
         from forensics.diagnosis.candidates import candidate_fixes  # its table is large, and often not needed
 
         candidates = candidate_fixes(crash, version)
+    asked = questions(verdicts, crash)
     return Diagnosis(
         findings=findings,
         excluded=_exclusions(verdicts),
         candidate_fixes=candidates,
         fingerprint=fingerprint(crash, stacks, build_id),
-        next_steps=next_steps(crash, findings, candidates, stacks, version, build_id),
+        next_steps=next_steps(crash, findings, candidates, stacks, version, build_id, asked),
+        questions=asked,
     )
 
 

@@ -82,12 +82,37 @@ class CandidateFix:
 
 
 @record
+class Answer:
+    """What one candidate says to a question.
+
+    ``expects`` is what would speak for it, in words, "" for nothing; ``refuted_by`` what would rule it out. ``telling``
+    is ``fits``, ``proves`` (memory would) or ``refutes``; with ``decides`` any other answer rules it out.
+    """
+
+    signature: str = ""
+    telling: str = ""
+    expects: str = ""
+    refuted_by: str = ""
+    decides: bool = False
+
+
+@record
+class Question:
+    """A fact that would decide between known crashes which are possible, and what supplies it."""
+
+    fact: str = ""
+    label: str = ""
+    supply: str = ""
+    answers: tuple[Answer, ...] = ()
+
+
+@record
 class Fingerprint:
     """What groups equal crashes.
 
     ``stable`` is equal for the same crash in any build and from any witness;
-    ``exact`` for the same crash of the same build only. ``frames`` are the culprits
-    that went in, ``basis`` says what the fingerprint rests on.
+    ``exact`` for the same crash of the same build only. ``frames`` are the functions
+    that went in (`?` for one without a name), ``basis`` says what the fingerprint rests on.
     """
 
     exact: str = ""
@@ -105,3 +130,4 @@ class Diagnosis:
     candidate_fixes: tuple[CandidateFix, ...] = ()
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     next_steps: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from forensics.absence import Absence
 from forensics.diagnosis.crashed_stack import crashed_frames
-from forensics.diagnosis.finding import CandidateFix, Finding
+from forensics.diagnosis.finding import CandidateFix, Finding, Question
 from forensics.diagnosis.releases import Upgrade, behind, known_until, latest_of_branch, upgrade_to
 from forensics.elf.core import NO_THREADS
 from forensics.evidence.catalogue import KINDS
@@ -18,8 +18,14 @@ from forensics.versions import Version
 #: Steps that only gather more are cut here: nobody does the ninth.
 _MOST = 8
 
+#: Questions that are steps: what would decide after these is among the details.
+_QUESTIONS = 3
+
 #: Where a step stops to be something to do and becomes something to read.
 _STEP_LENGTH = 240
+
+#: Facts by which a crash can be told from others, and reported.
+_TELLING = ("stack", "crash.condition", "crash.message", "pool.damage", "debug.command")
 
 #: A revision of a distribution behind the release: 2.6.12-1+deb12u4, 2.8.5-1ubuntu3.2, 2.4.22-3.el9.
 _PACKAGED = re.compile(r"-\d+(?:\.\d+)*(?:\+deb|~bpo|ubuntu|\.el\d|\.fc\d|$)")
@@ -27,6 +33,11 @@ _PACKAGED = re.compile(r"-\d+(?:\.\d+)*(?:\+deb|~bpo|ubuntu|\.el\d|\.fc\d|$)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
 
 _REPORT = "No known crash matches: report it with this document at https://github.com/haproxy/haproxy/issues"
+_THIN = (
+    "Too little is known to tell one crash from another: look for the core (`coredumpctl list haproxy`), for what the "
+    "worker wrote (`journalctl -u haproxy`) and for the kernel's line (`journalctl -k -g haproxy`)"
+)
+_VERSION = "Find out which version ran (`haproxy -v`, or the package's): later fixes can only then be looked up"
 _NOTHING = (
     "Nothing died in these inputs: look for the core of the process that did (`coredumpctl list haproxy`) "
     "and for the log around the time of its death"
@@ -44,6 +55,10 @@ _UNTRUE = (
     "should have; install an official build"
 )
 _CORRUPTED = "The code that crashed is the victim: run with `-dMtag,integrity` to catch the culprit next time"
+
+_REDEFINED = (
+    "Take away the library or module that redefines a symbol (HAProxy warned of it): no process can be trusted with it"
+)
 
 #: What to do about a thread that the watchdog found stuck, by what it was stuck in.
 _BY_STALL = {
@@ -73,12 +88,14 @@ def next_steps(
     stacks: tuple[ThreadStack, ...],
     version: Version | Absence,
     build_id: str = "",
+    asked: Sequence[Question] = (),
 ) -> tuple[str, ...]:
-    """The steps, most useful first, each once."""
+    """The steps, most useful first, each once. ``asked`` are the questions that would decide, best first."""
     steps = [*_cure(findings, version)]
     if not _answered(findings):
-        steps += _without_answer(crash, findings, candidates, version)
-    steps += _gather(crash, findings, stacks, build_id)
+        thin = not stacks and not any(crash.all(name) for name in _TELLING)
+        steps += _without_answer(crash, findings, candidates, version, asked, thin)
+    steps += _gather(crash, findings, stacks, build_id, asked)
     return tuple(dict.fromkeys(one_line(step) for step in steps))[:_MOST]
 
 
@@ -129,21 +146,59 @@ def _install(upgrade: Upgrade, fixed_in: Sequence[str]) -> Iterator[str]:
 
 
 def _without_answer(
-    crash: Crash, findings: Sequence[Finding], candidates: Sequence[CandidateFix], version: Version | Absence
+    crash: Crash,
+    findings: Sequence[Finding],
+    candidates: Sequence[CandidateFix],
+    version: Version | Absence,
+    asked: Sequence[Question],
+    thin: bool,
 ) -> Iterator[str]:
     """Nothing sure is known: say so, and what would help."""
     if findings:
         which = f"`{findings[0].signature}`" if len(findings) == 1 else f"any of these {len(findings)}"
         yield f"Do not act on {which} yet: only possible, not proven"
+    yield from _deciding(asked)
+    if crash.all("libraries.inconsistent"):
+        yield _REDEFINED
     kind = crash.get("crash.kind")
     if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
         stall = crash.get("watchdog.stuck_in")
         known = "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
-        yield known or _BY_KIND[str(kind.value)]
-    if isinstance(version, Version) and crash.died:
+        step = known or _BY_KIND[str(kind.value)]
+        # With `threads.stuck` the dump is there already.
+        yield from [step] if step != _HUNG or isinstance(crash.get("threads.stuck"), Absence) else []
+    died = _died(crash)
+    if isinstance(version, Version) and died:
         yield from _newer(version, candidates)
-    if not findings and (crash.died or not _is_cut(crash)):
-        yield _REPORT if crash.died else _NOTHING
+    elif died and not any(question.fact == "process.version" for question in asked[:_QUESTIONS]):
+        yield _VERSION
+    if not findings and (died or not _is_cut(crash)):
+        yield (_THIN if thin else _REPORT) if died else _NOTHING
+
+
+def _died(crash: Crash) -> bool:
+    """Whether a death is told, be it by one who does not know how."""
+    return crash.died or any(gap.subject == "crash.kind" for gap in crash.gaps)
+
+
+def _deciding(asked: Sequence[Question]) -> Iterator[str]:
+    """The best questions as something to do, one step for all that the same thing would answer."""
+    answered: dict[str, list[Question]] = {}
+    for question in asked[:_QUESTIONS]:
+        answered.setdefault(question.supply, []).append(question)
+    for supply, questions in answered.items():
+        answers = [answer for question in questions for answer in question.answers]
+        named = list(dict.fromkeys(f"`{answer.signature}`" for answer in answers))
+        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+        whom = ", ".join(named[:3]) + more
+        if questions[0].fact == "process.version":
+            what = "Find out which version ran (`haproxy -v`)"
+        else:
+            what = f"Get {supply} (tells: {'; '.join(question.label for question in questions)})"
+        if len(named) > 1:
+            yield f"{what}, to tell apart {whom}"
+        else:
+            yield f"{what}, to {'confirm or rule out' if any(one.decides for one in answers) else 'be surer of'} {whom}"
 
 
 def _is_cut(crash: Crash) -> bool:
@@ -173,13 +228,19 @@ def _answered(findings: Sequence[Finding]) -> bool:
     return bool(findings) and findings[0].verdict != "possible"
 
 
-def _gather(crash: Crash, findings: Sequence[Finding], stacks: tuple[ThreadStack, ...], build_id: str) -> Iterator[str]:
+def _gather(
+    crash: Crash,
+    findings: Sequence[Finding],
+    stacks: tuple[ThreadStack, ...],
+    build_id: str,
+    asked: Sequence[Question],
+) -> Iterator[str]:
     """What would make the answer surer: the best finding's own wishes first."""
     confirmed = bool(findings) and findings[0].verdict == "confirmed"
     if not confirmed:
-        yield from _wishes(findings[:1])
+        yield from () if asked else _wishes(findings[:1])
         yield from _symbols(crash, stacks, build_id)
-        yield from _remedies(crash)
+        yield from _remedies(crash, {question.fact for question in asked[:_QUESTIONS]})
         if stacks and not crash.all("crash.condition") and _asserted(crash):
             yield _LOG
     if not stacks and not _answered(findings):
@@ -212,11 +273,11 @@ def _symbols(crash: Crash, stacks: tuple[ThreadStack, ...], build_id: str) -> It
         yield f"Get the debug symbols {which}{fetch} and pass them in with --debug-dir"
 
 
-def _remedies(crash: Crash) -> Iterator[str]:
-    """One step for all gaps that the same thing would close."""
+def _remedies(crash: Crash, told: Container[str]) -> Iterator[str]:
+    """One step for all gaps that the same thing would close, but those that a step tells of already."""
     closed: dict[str, list[str]] = {}
     for gap in crash.gaps:
-        if gap.subject.startswith(OTHERS):
+        if gap.subject.startswith(OTHERS) or gap.subject in told:
             continue
         closed.setdefault(gap.remedy, []).append(gap.subject)
     for remedy, subjects in closed.items():

@@ -8,11 +8,13 @@ no input had it.
 from __future__ import annotations
 
 from forensics.evidence.fact_kind import FactKind
+from forensics.evidence.process_facts import PROCESS_FACTS
 from forensics.evidence.report_facts import REPORT_FACTS
 
 _CORE = "the core file"
 _SYMBOLS = "the core with debug symbols of its build-id"
 _LOG = "the log of the worker (stderr, or the journal of the service)"
+_EITHER = f"{_CORE}, or {_LOG}"
 _CONFIG = "haproxy.cfg"
 _EXECUTABLE = "the executable, beside the log"
 
@@ -47,8 +49,11 @@ CATALOGUE: tuple[FactKind, ...] = (
         f"{_LOG}, or {_SYMBOLS}",
     ),
     FactKind("crash.function", "function that stopped", "str", "function at the kernel's fault address", _EXECUTABLE),
+    FactKind("crash.library", "library that stopped", "str", "library of the culprit: `libc`, `vdso`", _EITHER),
+    FactKind("crash.offset", "place that stopped", "int", "bytes into the file, of a culprit without name", _EITHER),
     FactKind("assertion.function", "function of the failed check", "str", "function that has it in releases", _LOG),
     FactKind("assertion.releases", "releases with this check at this line", "list", "ranges of releases", _LOG),
+    FactKind("assertion.candidates", "checks at this line", "list", "`KIND in FUNCTION(): RELEASES`, if several", _LOG),
     FactKind("crash.explanation", "text below the failed check", "str", "text printed below the assertion", _LOG),
     FactKind(
         "stack",
@@ -82,6 +87,7 @@ CATALOGUE: tuple[FactKind, ...] = (
         "function of the task that the crashed thread was running",
         f"{_SYMBOLS}, or {_LOG}",
     ),
+    FactKind("task.applet", "applet that was running", "str", "as the thread dump has it: `<CLI>`, `<PEER>`", _LOG),
     FactKind(
         "peers.in_use",
         "peers in use",
@@ -339,6 +345,7 @@ CATALOGUE: tuple[FactKind, ...] = (
     ),
     FactKind("pool.damage", "damage of the pool", "str", "what was found wrong with the object", f"{_CORE}, or {_LOG}"),
     *REPORT_FACTS,
+    *PROCESS_FACTS,
     FactKind(
         "memory.failed_allocations", "failed allocations", "int", "allocations from pools that had failed", _SYMBOLS
     ),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.evidence.core_witness import NOBODY, CoreWitness
 from forensics.evidence.fact import Fact
+from forensics.evidence.library import library_of
 from forensics.haproxy.death.cause import culprit_frames
 from forensics.haproxy.peers import peers_configured
 from forensics.haproxy.release import Release
@@ -64,15 +65,26 @@ def collect_stacks(witness: CoreWitness) -> Iterator[Fact | Absence]:
     thread = witness.crashed
     source = Source(witness.path, "backtrace", thread=thread.lwp)
     if thread.crashed:
-        culprits = tuple(stack_entry(frame) for frame in culprit_frames(thread))
+        frames = culprit_frames(thread)
+        culprits = tuple(stack_entry(frame) for frame in frames)
         if any(entry != UNNAMED for entry in culprits):
             yield Fact("stack", culprits, source, "derived")
+            yield from _culprit(witness, frames[0], source)
         else:
             yield _no_stack(witness)
         yield Fact("stack.functions", _functions((thread,)), source, "derived")
     others = _functions(witness.stacks[1:])
     if others:
         yield Fact("threads.functions", others, Source(witness.path, "backtraces of the other threads"), "derived")
+
+
+def _culprit(witness: CoreWitness, frame: Frame, source: Source) -> Iterator[Fact]:
+    """Where the innermost frame is, if it is a library's, or has no name. One that a scan found may be none."""
+    main = witness.process.core.main_module
+    if frame.trust != "scan" and (library := library_of(frame.module)):
+        yield Fact("crash.library", library, source, "derived")
+    if not frame.function and not isinstance(main, Absence) and frame.module == main.path:
+        yield Fact("crash.offset", frame.offset, source, "derived")
 
 
 def _no_stack(witness: CoreWitness) -> Absence:

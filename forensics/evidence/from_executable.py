@@ -122,12 +122,15 @@ def collect_fault(log: LogEvidence, path: str, symbols: ModuleSymbols) -> Iterat
     source = Source(path, f"kernel line, by {image.path} ({same})", address=fault.ip, line=fault.line)
     trust = "derived" if located.proven else "assumed"
     site = symbols.site(located.address)
-    yield from _check(symbols, site, located, source, trust)
-    yield from _place(site, source, trust, symbols.hint(located.address))
-    yield from _version(symbols, source, trust)
+    yield from collect_check(symbols, site, located, source, trust)
+    for fact in _place(site, source, trust, symbols.hint(located.address)):
+        # A list of addresses goes deeper than the one place that the kernel tells.
+        if not (log.address_lists and isinstance(fact, Fact) and fact.name == "stack"):
+            yield fact
+    yield from version_of(symbols, source, trust)
 
 
-def _check(
+def collect_check(
     symbols: ModuleSymbols, site: CodeSite, located: Located, source: Source, trust: str
 ) -> Iterator[Fact | Absence]:
     """The assertion that ends there, by the text that the code before it loads."""
@@ -169,8 +172,8 @@ def _place(site: CodeSite, source: Source, trust: str, hint: str) -> Iterator[Fa
         yield Fact("crash.source_line", calls[0].line, source, trust)
 
 
-def _version(symbols: ModuleSymbols, source: Source, trust: str) -> Iterator[Fact]:
-    """The version of the executable, by its symbol haproxy_version (src/version.c)."""
+def version_of(symbols: ModuleSymbols, source: Source, trust: str) -> Iterator[Fact]:
+    """The version of the executable as a fact, by its symbol haproxy_version (src/version.c)."""
     address = symbols.variable("haproxy_version")
     text = symbols.text(address, 80) if isinstance(address, int) else address
     if isinstance(text, str) and text[:1].isdigit() and text.isprintable():
@@ -191,7 +194,7 @@ def named_by(log: LogEvidence, path: str, symbols: ModuleSymbols) -> Generator[F
         if any(traces):
             yield bias
         return log
-    yield from _version(
+    yield from version_of(
         symbols, Source(path, f"call trace, by {image.path} (the same code bytes)", line=fatal.line), "derived"
     )
     if isinstance(fatal, BugReport):

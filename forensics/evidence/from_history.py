@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 #: Kinds of death that an assertion with a place of its own explains.
 _ASSERTED = ("bug_on", "abort_now")
 
+#: Checks at one line that are listed: each release has one there at the most.
+_MOST_CANDIDATES = 16
+_WHOLE = "the whole line with its condition"
+
 #: Ranges that a sentence spells out.
 _SPELT = 4
 
@@ -146,8 +150,29 @@ def _function(crash: Crash, place: _Place, found: Sequence[Assertion]) -> Iterat
         trust = "assumed" if found[0].moved else "derived"
         yield Fact("assertion.function", names.pop(), place.source, trust)
     elif names:
-        said = "; ".join(f"in {one.function}() in {spelt(one.releases)}" for one in found[:_SPELT])
-        yield Absence("assertion.function", f"{place} stands {said}", "the version that ran (`haproxy -v`)")
+        told = [one for one in found if one.function in names]
+        said = "; ".join(f"in {one.function}() in {spelt(one.releases)}" for one in told[:_SPELT])
+        remedy = "the version that ran (`haproxy -v`)"
+        remedy = remedy if place.condition else f"{_WHOLE}, or {remedy}"
+        yield Absence("assertion.function", f"{place} stands {said}", remedy)
+        candidates = tuple(f"{one.kind} in {one.function}(): {spelt(one.releases)}" for one in told[:_MOST_CANDIDATES])
+        yield Fact("assertion.candidates", candidates, place.source, "derived")
+
+
+def candidate_functions(crash: Crash) -> tuple[str, ...]:
+    """The functions in which the assertion may stand: by its line, else all of its file; none where nothing tells."""
+    named, candidates = crash.get("assertion.function"), crash.get("assertion.candidates")
+    if isinstance(named, Fact):
+        return (str(named.value),)
+    if isinstance(candidates, Fact) and isinstance(candidates.value, tuple):
+        return tuple(each.partition(" in ")[2].partition("()")[0] for each in candidates.value)
+    file = crash.get("crash.source_file")
+    # What stands in a header is inlined: the innermost frame is a caller.
+    if not is_assertion(crash) or isinstance(file, Absence) or not str(file.value).endswith(".c"):
+        return ()
+    from forensics.history.assertions import functions_in
+
+    return tuple(sorted(functions_in(str(file.value))))
 
 
 def spelt(ranges: Sequence[str]) -> str:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
-from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.cli_panic import is_asked, is_called
+from forensics.evidence.fact import Fact
+from forensics.evidence.from_panic import collect_stall
+from forensics.evidence.from_place import collect_place, quoted_place
+from forensics.evidence.from_process import aftermath, collect_process, no_death
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
+from forensics.evidence.from_signal import signal_of_bug, signal_of_exit
 from forensics.evidence.how_pasted import kind_of, signal_of
+from forensics.evidence.library import library_of
+from forensics.evidence.named_addresses import listed_stack
+from forensics.evidence.waited_lock import waited_lock
 from forensics.logs import (
     BugReport,
+    CoredumpFrame,
     CoredumpReport,
     Fatal,
     KernelFault,
@@ -21,7 +29,6 @@ from forensics.logs import (
     OutOfMemory,
     Panic,
     PastedBacktrace,
-    PastedFrame,
     SystemdExit,
     ThreadDump,
     TraceFrame,
@@ -33,11 +40,19 @@ from forensics.names import UNNAMED, plain_name
 from forensics.record import replace
 from forensics.source import Source
 
-#: Size of struct stktable on x86-64 in 2.9, the largest of all releases before sharding (2.8: 664 bytes; measured by
-#: compiling include/haproxy/stick_table-t.h). With the patch for 2.9.6 and 32 shards, updt_lock was at 0x7c0 (GH-2508).
-_UNSHARDED = 768
-_LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
-_TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
+_APPLET = re.compile(r"<[A-Z_]{1,32}>")
+
+#: Who ends HAProxy by a signal, where only the signal is known.
+_DEATHS = {
+    "SIGSEGV": "memory that must not be touched or, up to 2.7, a check of HAProxy's own",
+    "SIGABRT": "the watchdog, the C library with a damaged heap, Lua or OpenSSL",
+    "SIGILL": "a check of HAProxy's own (since 2.8), or an instruction that this processor lacks",
+    "SIGBUS": "a file that shrank while it was mapped, memory that could not be had, or an address that is not aligned",
+    "SIGTRAP": "a breakpoint of a debugger, or a check of HAProxy's own on some machines",
+}
+
+_NAMING = "the executable that ran, with `--exe`, which names function and line; or the call trace in the worker's log"
+_BACKTRACE = "the core; gdb's backtrace of it; or the call trace of the worker's log"
 
 _CORES = "`sysctl kernel.core_pattern`, and the program that it names"
 _CORES_OF_BSD = (
@@ -78,11 +93,19 @@ def _collect(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     """What the witness closest to the death tells, and all that is told beside it."""
     yield from _versions(log, path)
     fatal = log.fatal()
+    quoted = quoted_place(log, fatal)
+    if quoted is not None:
+        yield from collect_place(quoted, path)
+    yield from collect_process(log, path)
+    listed = listed_stack(log)
+    stack = _stack(_entries_of(listed), Source(path, "list of addresses", line=listed.line)) if listed else None
     if isinstance(fatal, Absence):
-        yield Absence(DEATH, f"{path}: {fatal.reason}", fatal.remedy)
+        yield from () if quoted is not None or isinstance(stack, Fact) else _aftermath(fatal, log, path)
     else:
         yield from _death(fatal, log, path)
-    yield from _signal(log, path)
+    if stack is not None:
+        yield stack
+    yield from signal_of_exit(log, path)
     yield from _panics(log, path)
     yield from _warnings(fatal, log, path)
     if not isinstance(fatal, Absence):
@@ -91,6 +114,15 @@ def _collect(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         if refused is not None:
             reason = f"line {refused.line} of {path}: the kernel wrote none, {refused.value}"
             yield Absence("core of the process", reason, _CORES_OF_BSD if " dump" in refused.value else _CORES)
+
+
+def _aftermath(absent: Absence, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """The death that only its aftermath tells, or that there is none."""
+    left = list(aftermath(log, path))
+    if not left:
+        yield no_death(absent, log, path)
+    for one in left:
+        yield from [one] if isinstance(one, Fact) else _exit(one, path)
 
 
 def _command(fatal: Fatal, log: LogEvidence, path: str) -> Iterator[Fact]:
@@ -126,6 +158,8 @@ def _versions(log: LogEvidence, path: str) -> Iterator[Fact]:
     """The last version named before or in the death: a reload may have brought another one."""
     named = [(panic.version, panic.line) for panic in log.panics if panic.version]
     named += [(mention.value, mention.line) for mention in log.mentions if mention.what == "version"]
+    # What a package is called counts where the process did not name its version itself.
+    named = named or [(mention.value, mention.line) for mention in log.process_lines if mention.what == "version"]
     if named:
         version, line = max(named, key=lambda one: one[1])
         yield Fact("process.version", str(version), Source(path, "version line", line=line))
@@ -167,6 +201,13 @@ def _bug(bug: BugReport, log: LogEvidence, path: str) -> Iterator[Fact | Absence
     if bug.explanation:
         yield Fact("crash.explanation", bug.explanation, source)
     line = bug.frames[0].line if bug.frames else bug.line
+    if bug.mixed:
+        yield Absence(
+            "stack of this process alone",
+            f"line {line} of {path}: several processes wrote at the same time, and nothing tells whose the lines are",
+            "the journal, which names the process of each line; or the core",
+        )
+    yield from signal_of_bug(bug, log, path)
     yield from _traced(bug.frames, Source(path, "call trace", line=line))
 
 
@@ -200,7 +241,16 @@ def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
     where = f"line {source.line} of {source.input}" if source.line else source.input
     addresses = f", only {len(names)} addresses" if names else ""
     reason = f"{where}: no call trace with a name stands there{addresses}"
-    return Absence("stack", reason, "the core; or gdb's backtrace of it")
+    remedy = "the executable that ran, with `--exe`, and where it lay; or the core" if names else _BACKTRACE
+    return Absence("stack", reason, remedy)
+
+
+def _entries_of(paste: PastedBacktrace) -> tuple[str, ...]:
+    """The functions of a list of addresses that an executable named, inlined ones in brackets."""
+    return tuple(
+        f"[{frame.function}]" if frame.inlined_guess and frame.function != UNNAMED else frame.function
+        for frame in paste.threads[0].frames
+    )
 
 
 def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
@@ -215,6 +265,10 @@ def _kernel(fault: KernelFault, path: str) -> Iterator[Fact | Absence]:
         yield Fact("crash.kind", "segfault", source, "derived")
     if fault.address is not None:
         yield Fact("crash.address", fault.address, source)
+    if own:
+        reason = f"line {fault.line} of {path} tells an address and no name"
+        yield Absence("crash.function", reason, _NAMING)
+        yield Absence("stack", reason, _NAMING)
 
 
 def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
@@ -238,25 +292,27 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
     if culprit is not None and culprit.file and culprit.line_number:
         yield Fact("crash.source_file", culprit.file, source)
         yield Fact("crash.source_line", culprit.line_number, source)
+    if is_called(functions, [frame.module for frame in crashed.frames]):
+        yield Fact("debug.command", "panic", source, "derived")
+    if culprit is not None:
+        yield from _library(culprit.module, culprit.file, source)
     yield _stack(names, source)
-    yield from _waited_lock(crashed.frames, path)
+    yield from waited_lock(crashed.frames, path)
     others = {plain_name(frame.function) for one in threads if one is not crashed for frame in one.frames}
     if others - {UNNAMED}:
         yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), Source(path, "pasted backtrace"))
 
 
-def _waited_lock(frames: Sequence[PastedFrame], path: str) -> Iterator[Fact]:
-    """Whether the lock that a stick-table function waits for lies beyond the end of an unsharded table."""
-    for inner, outer in pairwise(frame for frame in frames if frame.address is not None or frame.args):
-        lock, table = _LOCK.search(inner.args), _TABLE.search(outer.args)
-        if "pl_wait" in inner.function and outer.function.startswith("stktable_") and lock and table:
-            offset = int(lock[1], 16) - int(table[1], 16)
-            if _UNSHARDED <= offset < 1 << 20:
-                what = (
-                    f"the lock is {offset:#x} bytes into the table, struct stktable without shards has {_UNSHARDED:#x}"
-                )
-                yield Fact("stktable.sharded", True, Source(path, what, line=outer.line), "derived")
-            return
+def _library(module: str | None, file: str | None, source: Source) -> Iterator[Fact]:
+    """The library that the culprit's code is in."""
+    if library := library_of(module, file):
+        yield Fact("crash.library", library, source)
+
+
+def _offset(frame: CoredumpFrame, source: Source) -> Iterator[Fact]:
+    """Where in the executable a function without a name was."""
+    if frame.function == UNNAMED and frame.module_offset is not None and not library_of(frame.module):
+        yield Fact("crash.offset", frame.module_offset, source)
 
 
 def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
@@ -267,10 +323,22 @@ def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
     yield from signal_of(report.signal, functions, source)
     yield kind_of(report.signal, functions, source)
     start = culprit_index(functions, [frame.module for frame in frames])
-    yield _stack(tuple(functions[start:]), source)
+    if is_called(functions, [frame.module for frame in frames]):
+        yield Fact("debug.command", "panic", source, "derived")
+    if start < len(frames):
+        yield from _library(frames[start].module, None, source)
+        yield from _offset(frames[start], source)
+    # With debug information the collector names the innermost inlined function: whose frame that was is not said.
+    hidden = (UNNAMED,) if functions[start - 1 : start] == ["ha_crash_now"] else ()
+    yield _stack((*hidden, *functions[start:]), source)
     others = {plain_name(frame.function) for one in report.threads[1:] for frame in one.frames}
     if others - {UNNAMED}:
         yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), source)
+
+
+def _ends(signal: str) -> str:
+    """Which deaths end in a signal."""
+    return f": it may be {_DEATHS[signal]}" if signal in _DEATHS else ""
 
 
 def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence]:
@@ -283,19 +351,8 @@ def _exit(fatal: WorkerExit | SystemdExit, path: str) -> Iterator[Fact | Absence
     elif not signal:
         yield Fact("crash.kind", "exit", source, "derived")
     else:
-        yield Absence(
-            "crash.kind", f"{signal} alone does not say why", "the worker's own log, the kernel's, or the core"
-        )
-
-
-def _signal(log: LogEvidence, path: str) -> Iterator[Fact]:
-    """The signal and the pid as the master saw them: of the last worker that died by a signal."""
-    exits = [one for one in log.exits if one.signal and one.role != "other"]
-    if exits:
-        last = exits[-1]
-        source = Source(path, "exit status in the master's report", line=last.line)
-        yield Fact("crash.signal", str(last.signal), source)
-        yield Fact("process.pid", last.pid, source)
+        reason = f"{signal} alone does not say why{_ends(signal)}"
+        yield Absence("crash.kind", reason, "the worker's own log, the kernel's, or the core")
 
 
 def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
@@ -307,10 +364,11 @@ def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     stuck = [one for one in panic.threads if one.stuck]
     if panic.threads:
         yield Fact("threads.stuck", len(stuck), source)
+    yield from collect_stall(panic, path)
     dying = next((one for one in panic.threads if one.requested), None)
     if dying is not None:
         yield from _dying(dying, path)
-    if panic.on_purpose:
+    if panic.on_purpose or (dying is not None and is_asked(dying)):
         # The watchdog marks the thread as stuck before it panics; a panic without one was asked for.
         what = "panic of a thread that runs the CLI, with no thread stuck"
         yield Fact("debug.command", "panic", Source(path, what, line=panic.line), "derived")
@@ -328,3 +386,5 @@ def _dying(thread: ThreadDump, path: str) -> Iterator[Fact | Absence]:
     yield from _traced(thread.frames, source)
     if thread.task_function and thread.task_function != UNNAMED:
         yield Fact("task.function", thread.task_function, Source(path, "fct= of the thread dump", line=thread.line))
+    if applet := _APPLET.search(f"{thread.task_context} {thread.exec_context}"):
+        yield Fact("task.applet", applet[0], Source(path, "applet of the thread dump", line=thread.line))

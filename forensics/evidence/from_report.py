@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from forensics.culprit import culprit_index
 from forensics.evidence.fact import Fact
 from forensics.logs import BugReport, LogEvidence, Mention, PastedFrame, PastedThread, parse_symbol
-from forensics.logs.report_lines import REPORT_LINES
+from forensics.logs.report_lines import belongs
 from forensics.names import UNNAMED, plain_name
 from forensics.source import Source
 
@@ -21,6 +21,8 @@ _ABORTS = ("libc abort", "lua", "openssl")
 _POOL_CHECKS = {
     "__pool_free": "tag mismatch on free()",
     "pool_check_pattern": "it was written to after it had been freed",
+    # pool_check_pattern() is inlined there (2.8), and nothing else in it aborts.
+    "__pool_alloc": "it was written to after it had been freed",
 }
 #: What the first line of the report says whose head is lost, in the words that a core is described with.
 _OVERWRITTEN = "it was written to after it had been freed"
@@ -37,7 +39,7 @@ def announced(bug: BugReport, log: LogEvidence) -> Mention | None:
     """What HAProxy said right before an ABORT_NOW() that says nothing itself."""
     if bug.kind != "abort_now" or bug.file:
         return None
-    said = [one for one in log.mentions if one.what in ANNOUNCED and 0 <= bug.line - one.line < REPORT_LINES]
+    said = [one for one in log.mentions if one.what in ANNOUNCED and belongs(one.origin, bug.origin)]
     return said[-1] if said else None
 
 
@@ -69,7 +71,7 @@ def _details(said: Mention, log: LogEvidence) -> dict[str, Mention]:
     """The lines of the report, the first of each kind."""
     found: dict[str, Mention] = {}
     for one in log.mentions:
-        if 0 <= one.line - said.line <= REPORT_LINES and one is not said:
+        if belongs(said.origin, one.origin) and one is not said:
             found.setdefault(one.what, one)
     return found
 

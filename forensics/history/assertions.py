@@ -104,6 +104,11 @@ def places_of(file: str, condition: str) -> tuple[Assertion, ...]:
     return tuple(sorted(_merged(_fitting(every, condition, strict=True)), key=lambda one: one.line))
 
 
+def functions_in(file: str) -> frozenset[str]:
+    """The functions that have an assertion in a file in any release; none for a file that has none."""
+    return frozenset(row.function for row in _rows_of(file[-_LONGEST_PATH:]))
+
+
 def nearest_in(version: Version, file: str, line: int, condition: str) -> Assertion | Absence:
     """The assertion of this release with this condition whose line is next to the one asked for.
 

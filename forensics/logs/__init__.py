@@ -8,8 +8,10 @@ of later branches.
 
 from __future__ import annotations
 
+from forensics.logs.addresses import Mapping
 from forensics.logs.bug import BugReport, parse_bug
 from forensics.logs.carrier import iter_records
+from forensics.logs.container import ContainerExit
 from forensics.logs.coredump import CoredumpFrame, CoredumpReport, CoredumpThread
 from forensics.logs.culprit import culprit_frames
 from forensics.logs.evidence import Incident, LogEvidence
@@ -24,12 +26,15 @@ from forensics.logs.mentions import Mention
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
 from forensics.logs.parse import Found, LogReading, parse, parse_stream
+from forensics.logs.places import AssertionPlace
 from forensics.logs.systemd import SystemdExit
 from forensics.logs.thread_dump import ThreadDump
 from forensics.logs.trace import TraceFrame, parse_symbol
 
 __all__ = [
+    "AssertionPlace",
     "BugReport",
+    "ContainerExit",
     "CoredumpFrame",
     "CoredumpReport",
     "CoredumpThread",
@@ -39,6 +44,7 @@ __all__ = [
     "KernelFault",
     "LogEvidence",
     "LogReading",
+    "Mapping",
     "Mention",
     "Origin",
     "OutOfMemory",

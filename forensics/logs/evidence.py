@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
+from forensics.logs.addresses import Mapping
 from forensics.logs.bug import BugReport
+from forensics.logs.container import ContainerExit
 from forensics.logs.coredump import CoredumpReport
 from forensics.logs.fatal import Fatal, pick_fatal
 from forensics.logs.gdb import PastedBacktrace
@@ -14,6 +16,7 @@ from forensics.logs.master import WorkerExit
 from forensics.logs.mentions import Mention
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
+from forensics.logs.places import AssertionPlace
 from forensics.logs.systemd import SystemdExit
 from forensics.record import record
 
@@ -38,6 +41,11 @@ class LogEvidence:
     lines_read: int
     carriers: tuple[str, ...]
     happenings: tuple[Happening, ...] = ()
+    places: tuple[AssertionPlace, ...] = ()
+    process_lines: tuple[Mention, ...] = ()
+    container_exits: tuple[ContainerExit, ...] = ()
+    address_lists: tuple[PastedBacktrace, ...] = ()
+    mappings: tuple[Mapping, ...] = ()
     incidents: tuple[Incident, ...] = ()
     earlier_incidents: int = 0
 

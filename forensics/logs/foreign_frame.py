@@ -29,7 +29,7 @@ _EXCEPTIONS = {
 #: backtrace_symbols_fd() of libc: `/usr/sbin/haproxy(stream_free+0xe8)[0x563a46f17d58]`, `[0x7f7f1c9f5615]`.
 _SYMBOLS = re.compile(
     r"\s{0,16}(?P<module>[^\s()\[\]]{1,512})?"
-    r"(?:\((?P<name>[^\s()+]{0,512})(?:\+0x[0-9a-f]{1,16})?\))? ?\[0x(?P<address>[0-9a-f]{1,16})\]\s*$"
+    r"(?:\((?P<name>[^\s()+]{0,512})(?:\+0x(?P<offset>[0-9a-f]{1,16}))?\))? ?\[0x(?P<address>[0-9a-f]{1,16})\]\s*$"
 )
 #: `==7==    at 0x43437B: stream_free (stream.c:60)`, `==7==    by 0x4C2FB55: calloc (in /usr/lib/vgpreload.so)`.
 _VALGRIND = re.compile(
@@ -78,7 +78,8 @@ def parse_foreign_frame(text: str, line: int, listed: bool) -> PastedFrame | Non
             return None
         name = plain_name(match["name"] or "") or UNNAMED
         address = int(match["address"], 16)
-        return PastedFrame(UNNUMBERED, address, name, None, None, match["module"], "", False, line)
+        offset = int(match["offset"], 16) if match["offset"] else None
+        return PastedFrame(UNNUMBERED, address, name, None, None, match["module"], "", False, line, offset)
     if listed and "0x" in text and (match := _BARE.match(text)):
         return PastedFrame(UNNUMBERED, int(match[1], 16), UNNAMED, None, None, None, "", False, line)
     return None

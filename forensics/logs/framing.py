@@ -7,6 +7,7 @@ ends, so a search of gigabytes pays for it only where something was found.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 #: Lines that one broken line may consist of, and complete lines of another stream between two of its parts.
 _PARTS, _BETWEEN = 256, 4
@@ -18,12 +19,22 @@ _VERBOSE = re.compile(rb"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6
 _CRI = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]{1,24}(?:Z|[+-]\d\d:\d\d) std(?:out|err) [FP]")
 _CRI_PART = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]{1,24}(?:Z|[+-]\d\d:\d\d) std(?:out|err) P(?::| |$)")
 _DOCKER_WHOLE = re.compile(rb'\\n", ?"stream')
+_DOCKER_TEXT = re.compile(rb'\{"log": ?"')
+_DOCKER_STREAM = re.compile(rb'", ?"stream": ?"(\w{1,16})"')
+_CRI_TEXT = re.compile(rb"[^ ]{1,40} (std(?:out|err)) [FP](?::[^ ]{0,64})?(?: |$)")
+
+#: Docker breaks lines at 16 KiB: no line of its file that is broken has a line end in so many bytes.
+_LONG = 8192
+#: Bytes on both sides of a break, and what docker may write behind the text of a part (options of its logging).
+_SEAM, _BEHIND = 256, 4096
 
 
 class Framing:
     """Plain lines, with those below them that journalctl indented: a message of several lines."""
 
     name = "lines"
+    #: Words that stand before the text of each part of a broken line, where the format has such words.
+    part_marks: tuple[bytes, ...] = ()
 
     def start(self, block: bytes, floor: int, place: int) -> int:
         """Where the unit around ``place`` begins, not before ``floor``."""
@@ -51,6 +62,13 @@ class Framing:
     def first(self, block: bytes) -> int:
         """Where a unit that began before the block ends, 0 when it does not."""
         return block.find(b"\n") + 1
+
+    def seams(self, _block: bytes, _marked: Iterable[int] = ()) -> Iterable[tuple[int, bytes]]:
+        """The text around each place where a line is broken, and a place in the part before it.
+
+        ``marked`` are the places of ``part_marks``.
+        """
+        return ()
 
 
 def _line_start(block: bytes, floor: int, place: int) -> int:
@@ -133,6 +151,7 @@ class PartialFraming(Framing):
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.part_marks = (b"err P ", b"out P ") if name == "cri" else ()
 
     def start(self, block: bytes, floor: int, place: int) -> int:
         """As above; parts of another stream may stand between."""
@@ -164,6 +183,44 @@ class PartialFraming(Framing):
             if start and self._broken(block, start, end):
                 return self.start(block, 0, end - 1) or end
         return end
+
+    def seams(self, block: bytes, marked: Iterable[int] = ()) -> Iterator[tuple[int, bytes]]:
+        """As above: a word can be broken too, so that no search finds it."""
+        for start in self._parts(block, marked):
+            end = _line_end(block, start)
+            before, stream = self._text(block[start:end])
+            following = end
+            for _line in range(_BETWEEN + 1):
+                stop = _line_end(block, following)
+                after, other = self._text(block[following:stop])
+                if other == stream:
+                    yield start, before[-_SEAM:] + after[:_SEAM]
+                    break
+                following = stop
+
+    def _parts(self, block: bytes, marked: Iterable[int]) -> Iterator[int]:
+        """Where lines that go on elsewhere begin."""
+        for place in marked:
+            start = _line_start(block, max(0, place - _SEAM), place)
+            if self._broken(block, start, len(block)):
+                yield start
+        place = len(block) if self.part_marks else 0
+        while place < len(block):
+            if block.find(b"\n", place, place + _LONG) >= 0:
+                place += _LONG
+                continue
+            start, place = _line_start(block, 0, place), _line_end(block, place)
+            if self._broken(block, start, place):
+                yield start
+
+    def _text(self, line: bytes) -> tuple[bytes, bytes]:
+        """The text of a part, as it is in the file, and its stream."""
+        if self.name == "cri":
+            head = _CRI_TEXT.match(line)
+            return (line[head.end() :].rstrip(b"\r\n"), head[1]) if head else (b"", b"")
+        begin = _DOCKER_TEXT.match(line)
+        behind = _DOCKER_STREAM.search(line, max(0, len(line) - _BEHIND))
+        return (line[begin.end() : behind.start()], behind[1]) if begin and behind else (b"", b"")
 
     def _broken(self, block: bytes, start: int, end: int) -> bool:
         if self.name == "cri":

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from forensics.culprit import SIGNAL_FRAME, is_dying
 from forensics.logs.clues import Clue
+from forensics.logs.eu_stack import is_detail, parse_eu_frame
 from forensics.logs.foreign_frame import (
     UNNUMBERED,
     ForeignThread,
@@ -17,7 +18,7 @@ from forensics.logs.foreign_frame import (
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
 from forensics.logs.line import NOWHERE, Origin, Record, origin_field
-from forensics.logs.signals import known_signal
+from forensics.logs.signals import knfrom_signal
 from forensics.names import UNNAMED
 from forensics.record import record, replace
 
@@ -110,7 +111,9 @@ class _OpenThread:
         if not self.frames or (self.frames[0].index != 0 and len(self.frames) < 2):
             return None
         below = (*self.frames[1:], None)
-        frames = tuple(_guess_inlined(frame, outer) for frame, outer in zip(self.frames, below, strict=True))
+        # `set print address off` leaves out all addresses.
+        guess = _same_address if self.bare else _guess_inlined if any(one.address for one in self.frames) else _as_it_is
+        frames = tuple(guess(frame, outer) for frame, outer in zip(self.frames, below, strict=True))
         return PastedThread(self.number, self.lwp, frames)
 
 
@@ -120,6 +123,16 @@ def _guess_inlined(frame: PastedFrame, outer: PastedFrame | None) -> PastedFrame
     if not inlined or outer is None or SIGNAL_FRAME in (frame.function, outer.function):
         return frame
     return replace(frame, inlined_guess=True)
+
+
+def _same_address(frame: PastedFrame, outer: PastedFrame | None) -> PastedFrame:
+    """eu-stack gives an inlined function the address of the frame that it is inlined into."""
+    inlined = outer is not None and outer.address == frame.address is not None
+    return replace(frame, inlined_guess=True) if inlined else frame
+
+
+def _as_it_is(frame: PastedFrame, _outer: PastedFrame | None) -> PastedFrame:
+    return frame
 
 
 def _merge_repeated(threads: list[PastedThread], current: int | None) -> tuple[tuple[PastedThread, ...], int | None]:
@@ -160,6 +173,7 @@ class BacktraceRecogniser:
         self._survived = False
         #: Below the line in which valgrind tells how the process ended: the stacks above it are of what went on.
         self._valgrind = False
+        self._detail = ""
         #: The line of the last frame without a number, or of a heading of such.
         self._listed = -_LISTED - 1
 
@@ -176,6 +190,8 @@ class BacktraceRecogniser:
         if frame_start(text) is not None:
             self._end_frame()
             self._frame = FrameText(text, record.line)
+        elif self._frame is not None and self._thread is not None and self._thread.bare and is_detail(text):
+            self._detail = text
         elif frame := self._foreign(text, record.line):
             self._end_frame()
             self._add_foreign(frame)
@@ -218,7 +234,7 @@ class BacktraceRecogniser:
     def _begin_signal(self, name: str) -> None:
         if self._threads or self._thread:
             self.close()
-        self._signal = known_signal(name) or self._signal
+        self._signal = knfrom_signal(name) or self._signal
         self._note(self._here.origin)
 
     def _begin_thread(self, text: str) -> bool:
@@ -260,7 +276,9 @@ class BacktraceRecogniser:
         if self._frame is None:
             return
         bare = self._thread is not None and self._thread.bare
-        frame, self._frame = parse_pasted_frame(self._frame.text(), self._frame.line, bare), None
+        text, line, detail = self._frame.text(), self._frame.line, self._detail
+        self._frame, self._detail = None, ""
+        frame = (parse_eu_frame(text, detail, line) if bare else None) or parse_pasted_frame(text, line, bare)
         if frame is not None:
             self._add(frame)
 

@@ -8,13 +8,14 @@ from forensics.culprit import SIGNAL_FRAME
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record
 
-_START = re.compile(r"\s*#(\d{1,5})\s{1,4}(?=0x[0-9a-f]{1,16} |<signal|[A-Za-z_?])")
+_START = re.compile(r"\s*#(\d{1,5})\s{1,4}(?=0x[0-9a-f]{1,16}(?: |$)|<signal|[A-Za-z_?])")
 _ADDRESS = re.compile(r"0x([0-9a-f]{1,16}) (in )?")
 _AT = re.compile(r"\s*at (.{1,1024}):(\d{1,9})\s*$", re.DOTALL)
 _FROM = re.compile(r"\s*from (\S{1,1024})\s*$")
 #: AddressSanitizer: `#1 0x55 in fn /path/file.c:12:3`, `#2 0x7f in fn (/lib/libc.so.6+0x29d8f)`.
 _ASAN = re.compile(r"([^\s:]{1,1024}):(\d{1,9})(?::\d{1,9})?$")
 _ASAN_MODULE = re.compile(r"\(([^()\s+]{1,1024})\+0x[0-9a-f]{1,16}\)$")
+_BARE_ADDRESS = re.compile(r"0x([0-9a-f]{1,16})(?: - 1)?$")
 _BARE_NAME = re.compile(r"[A-Za-z_][\w.@]{0,255}(?: - 1)?$")
 #: Terminals cut at 80 columns; a line that is shorter was not cut.
 _TERMINAL = 79
@@ -26,7 +27,8 @@ class PastedFrame:
     """One frame of a pasted backtrace.
 
     ``address`` is None where gdb prints none. ``inlined_guess``: gdb leaves the address out
-    of a frame when the frame above it is inlined into it.
+    of a frame when the frame above it is inlined into it. ``offset`` counts from the function, where libc printed it,
+    or from the load address of ``module`` where there is no function.
     """
 
     index: int
@@ -38,6 +40,7 @@ class PastedFrame:
     args: str
     inlined_guess: bool
     line: int
+    offset: int | None = None
 
 
 class _Quotes:
@@ -120,7 +123,7 @@ def frame_start(text: str) -> int | None:
 
 
 def parse_pasted_frame(text: str, line: int, bare: bool = False) -> PastedFrame | None:
-    """The frame in the unwrapped ``text``; ``bare`` allows eu-stack's, which have a name and nothing else."""
+    """The frame in the unwrapped ``text``; ``bare`` allows eu-stack's, which have a name or nothing else."""
     start = _START.match(text)
     if start is None:
         return None
@@ -128,6 +131,8 @@ def parse_pasted_frame(text: str, line: int, bare: bool = False) -> PastedFrame 
     index = int(start[1])
     if rest.startswith(SIGNAL_FRAME):
         return PastedFrame(index, None, SIGNAL_FRAME, None, None, None, "", False, line)
+    if bare and (nameless := _BARE_ADDRESS.match(rest)):
+        return PastedFrame(index, int(nameless[1], 16), UNNAMED, None, None, None, "", False, line)
     address = _ADDRESS.match(rest)
     if address is None:
         return _parse_call(index, None, rest, line)

@@ -16,9 +16,10 @@ from forensics.logs.evidence import Incident, LogEvidence
 from forensics.logs.fatal import Fatal, is_death
 from forensics.logs.gdb import PastedBacktrace
 from forensics.logs.kernel import KernelFault
-from forensics.logs.line import Origin
+from forensics.logs.line import NOWHERE, Origin
 from forensics.logs.master import WorkerExit
 from forensics.logs.mentions import Mention
+from forensics.logs.nearness import possible, seconds_between
 from forensics.logs.out_of_memory import OutOfMemory
 from forensics.logs.panic import Panic
 from forensics.logs.systemd import SystemdExit
@@ -28,24 +29,29 @@ from forensics.record import field, open_record, replace
 MAX_INCIDENTS, _OPEN = 1000, 32
 #: Events of one incident; a death has some ten.
 _MOST = 64
-#: Seconds between the words of a process and those of the others: a core of many gigabytes is written meanwhile.
-_APART = 900.0
 #: Seconds, and lines, within which deaths are simultaneous.
 _AT_ONCE, _AT_ONCE_LINES = 30.0, 300
 #: Lines between the announcement of an abort and its assertion line.
 _REPORT_LINES = 80
+#: The same where others write to the log at that time.
+_REPORT_FAR = 4000
 #: Lines in which the kernel names several threads of one process.
 _KERNEL_LINES = 8
+#: The same where the mapping is at an address that is drawn by lot for each program that is started.
+_KERNEL_FAR, _RANDOM_BASE = 300, 1 << 40
 #: Seconds in which the threads of one process fault.
 _MOMENT = 0.5
 #: What the log tells of the process itself, kept with each death that comes later.
-_LASTING = frozenset({"version", "executable", "status"})
+_LASTING = frozenset({"version", "executable", "status", "inconsistent library", "watchdog disabled"})
 _MAX_LASTING = 16
 #: Lines in which a master names its version when a worker died; what comes later can be another release.
 _AFTER_LINES = 16
 
 #: A warning that can precede a panic.
 _BLOCKED = "blocked traffic warning"
+
+#: Lines around a death in which its process is described: fields above it, a table of the process below.
+_AROUND = 64
 
 _SIGNALS = {"segfault": ("SIGSEGV", "SIGBUS"), "general protection": ("SIGSEGV",)}
 
@@ -97,7 +103,9 @@ def group(log: LogEvidence) -> LogEvidence:
         if len(cases) > MAX_INCIDENTS:
             cases.popleft()
             dropped += 1
-    return replace(log, incidents=tuple(_incidents(log, cases, dropped)), earlier_incidents=dropped)
+    # A place that is quoted without its death can be that of any, unless there is only one.
+    told = log if len(cases) == 1 else replace(log, places=(), address_lists=(), mappings=())
+    return replace(log, incidents=tuple(_incidents(told, cases, dropped)), earlier_incidents=dropped)
 
 
 def _add(case: _Case, event: Fatal, pid: int | None) -> None:
@@ -122,7 +130,11 @@ def _own_pid(event: Fatal, masters: set[tuple[str | None, str | None, int | None
 
 def _choose(cases: deque[_Case], event: Fatal, pid: int | None) -> _Case | None:
     """The case that an event belongs to, None for a new one."""
-    here = [case for case in reversed(cases) if len(case.events) < _MOST and _possible(case.last, event.origin)]
+    here = [
+        case
+        for case in reversed(cases)
+        if len(case.events) < _MOST and possible(case.last, event.origin, _named(case, event, pid))
+    ]
     match event:
         case BugReport() | Panic() | Mention():
             return next((case for case in here if _said_by(case, event, pid)), None)
@@ -141,13 +153,10 @@ def _choose(cases: deque[_Case], event: Fatal, pid: int | None) -> _Case | None:
             return here[0] if here and not here[0].has(SystemdExit) else None
 
 
-def _possible(one: Origin, other: Origin) -> bool:
-    """Whether two events can be about one process: on one machine, and not too far apart."""
-    if one.host and other.host and one.host != other.host:
-        return False
-    if one.instant is None or other.instant is None or one.zoned != other.zoned:
-        return True
-    return abs(one.instant - other.instant) <= _APART
+def _named(case: _Case, event: Fatal, pid: int | None) -> bool:
+    """Whether an event names the process of a case."""
+    own = event.pid if isinstance(event, KernelFault) else pid
+    return own is not None and (own == case.pid or own in case.lwps)
 
 
 def _said_by(case: _Case, event: Fatal, pid: int | None) -> bool:
@@ -167,7 +176,15 @@ def _said_by(case: _Case, event: Fatal, pid: int | None) -> bool:
         quoted = not last.frames and bool(event.frames) and key == (event.condition, event.file, event.line_number)
         return quoted and not case.ended
     announced = isinstance(last, Mention) or isinstance(event, Mention)
-    return announced and not case.ended and event.line - last.line < _REPORT_LINES
+    return announced and not case.ended and _goes_on(last.origin, event.origin)
+
+
+def _goes_on(one: Origin, other: Origin) -> bool:
+    """Whether one writer's words belong together: others may write at the same time, which their tags tell."""
+    lines = other.line - one.line
+    if lines < _REPORT_LINES or one.source == NOWHERE.source:
+        return lines < _REPORT_LINES
+    return lines < _REPORT_FAR and _at_once(one, other, _REPORT_FAR)
 
 
 def _source(one: Fatal, other: Fatal) -> bool:
@@ -190,10 +207,11 @@ def _of_kernel(cases: Sequence[_Case], event: KernelFault) -> _Case | None:
 
 
 def _same_moment(one: KernelFault, other: KernelFault) -> bool:
-    first, second = one.origin.instant, other.origin.instant
-    if first is not None and second is not None and abs(first - second) > _MOMENT:
+    passed = seconds_between(one.origin, other.origin)
+    if passed is not None and passed > _MOMENT:
         return False
-    return other.line - one.line <= _KERNEL_LINES
+    drawn = one.base is not None and one.base >= _RANDOM_BASE
+    return other.line - one.line <= (_KERNEL_FAR if drawn and passed is not None else _KERNEL_LINES)
 
 
 def _of_coredump(cases: Sequence[_Case], event: CoredumpReport) -> _Case | None:
@@ -234,10 +252,10 @@ def _other_role(case: _Case, event: WorkerExit) -> bool:
     return all((one.role == "process") != (event.role == "process") for one in told)
 
 
-def _at_once(one: Origin, other: Origin) -> bool:
+def _at_once(one: Origin, other: Origin, lines: int = _AT_ONCE_LINES) -> bool:
     if one.instant is not None and other.instant is not None:
         return abs(one.instant - other.instant) <= _AT_ONCE
-    return abs(one.line - other.line) <= _AT_ONCE_LINES
+    return abs(one.line - other.line) <= lines
 
 
 def _fits(case: _Case, event: WorkerExit) -> bool:
@@ -339,6 +357,15 @@ def _latest_begun(begins: Sequence[tuple[int, int]], line: int) -> int:
     return begins[max(0, after - 1)][1]
 
 
+def _around(lines: Sequence[Mention], case: _Case) -> tuple[Mention, ...]:
+    """What describes the process in the lines around its death."""
+    from bisect import bisect_left
+
+    first = bisect_left(lines, case.events[0].line - _AROUND, key=lambda one: one.line)
+    last = bisect_left(lines, case.last.line + _AROUND, key=lambda one: one.line)
+    return tuple(one for one in lines[first:last] if _possible_host(one.origin, case.last))
+
+
 def _tag_pid(case: _Case) -> int | None:
     """Where nobody names the process: the pid under which it wrote, which may be its master's."""
     said = [one.origin.pid for one in case.itself if one.origin.pid is not None]
@@ -356,5 +383,6 @@ def _evidence(log: LogEvidence, case: _Case, checks: Sequence[BugReport], mentio
 
     return LogEvidence(
         (*checks, *of(BugReport)), of(Panic), of(WorkerExit), of(KernelFault), of(SystemdExit), of(OutOfMemory),
-        of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers,
+        of(CoredumpReport), of(PastedBacktrace), tuple(mentions), log.lines_read, log.carriers, places=log.places,
+        process_lines=_around(log.process_lines, case), address_lists=log.address_lists, mappings=log.mappings,
     )  # fmt: skip

@@ -7,6 +7,7 @@ that were found.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -48,7 +49,8 @@ CLUES = (
     *out_of_memory.CLUES, *coredump.CLUES, *gdb.CLUES, *mentions.CLUES, *lifecycle.CLUES,
     *_OPAQUE,
 )  # fmt: skip
-#: At most 64, or the search falls back to a tenth of its speed.
+#: So many at most, or the search falls back to a tenth of its speed.
+_FAST = 64
 NEEDLES = tuple(dict.fromkeys(clue.needle for clue in CLUES))
 #: Matches every raw line that a recogniser could begin with, in any carrier.
 INTERESTING = re.compile(b"|".join(dict.fromkeys(clue.expression for clue in CLUES)))
@@ -58,6 +60,8 @@ _GOES_ON = re.compile(rb"#\d{1,5}:? {1,4}[0<A-Za-z_?]|curr_task=0|exec_ctx:")
 
 #: Lines decoded after an interesting one whatever they hold: explanations, stream dumps, wrapped frames.
 WINDOW = 48
+#: A text below this size (bytes) is what somebody pasted: every line of it is read.
+PASTE = 1 << 15
 #: Bytes searched at once: small enough for the processor's cache.
 BLOCK = 1 << 18
 
@@ -82,22 +86,36 @@ def needles_in(block: bytes, needles: tuple[bytes, ...] = NEEDLES) -> list[int]:
     return [start for _needle, start, _end in _automaton(needles).find_matches_as_indexes(block)]
 
 
+def _clues_in(block: bytes, framing: Framing) -> tuple[list[int], list[int]]:
+    """Where needles begin, and lines that hold one which is broken in two; the latter are among the former."""
+    marks, marked = framing.part_marks, []
+    if marks and len(NEEDLES) + len(marks) <= _FAST:
+        found = _automaton((*NEEDLES, *marks)).find_matches_as_indexes(block)
+        marked = [start for needle, start, _end in found if needle >= len(NEEDLES)]
+        hits = [start for needle, start, _end in found if needle < len(NEEDLES)]
+    else:
+        hits, marked = needles_in(block), needles_in(block, marks) if marks else []
+    broken = sorted({place for place, text in framing.seams(block, marked) if INTERESTING.search(text)})
+    return (sorted({*hits, *broken}) if broken else hits), broken
+
+
 def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = None) -> Iterator[tuple[int, bytes]]:
     """The units that may matter, each with the number of its first line from 1: those with a clue, and some after each.
 
-    The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes. ``marks`` gets where blocks
-    begin.
+    Of a short text these are all. The last pair is the number of lines, and b"". Units are cut at ``MAX_JSON`` bytes.
+    ``marks`` gets where blocks begin.
     """
     number = window = lead = 0
+    pasted = len(stream.head) < PASTE
     for offset, block in blocks(stream, framing):
         if marks is not None:
             marks.add(number, offset, block)
-        hits = needles_in(block)
+        hits, broken = _clues_in(block, framing)
         at = position = 0
         while position < len(block):
             while at < len(hits) and hits[at] < position:
                 at += 1
-            if not window:
+            if not window and not pasted:
                 if at == len(hits):
                     break
                 start = framing.start(block, position, hits[at])
@@ -106,10 +124,11 @@ def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = No
             end = framing.end(block, position)
             unit = block[position:end]
             hit = at < len(hits) and hits[at] < end
-            if (hit and INTERESTING.search(unit)) or (window and _GOES_ON.search(unit, 0, MAX_LINE)):
+            split = bool(broken) and bisect_left(broken, position) < bisect_left(broken, end)
+            if split or (hit and INTERESTING.search(unit)) or (window and _GOES_ON.search(unit, 0, MAX_LINE)):
                 window = WINDOW
                 yield number + 1, unit
-            elif window or end <= lead:
+            elif window or pasted or end <= lead:
                 window = max(0, window - 1)
                 yield number + 1, unit
             number += unit.count(b"\n") + (not unit.endswith(b"\n"))

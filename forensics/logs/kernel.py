@@ -50,10 +50,14 @@ _SYNDROME = 1 << 26
 _WRITE = "a write to address 1"
 #: How HAProxy up to 2.7 ends itself: writes of 0 to address 1 (include/haproxy/bug.h), as the kernel shows the code.
 _OWN_END = (b"\xc6\x04\x25\x01\x00\x00\x00\x00", b"\xc7\x04\x25\x01\x00\x00\x00\x00")
-#: The code line follows its fault at once; others of the ring buffer may come between.
+#: Lines of the kernel: the code line follows its fault at once; others of the ring buffer may come between.
 _CODE_WITHIN = 8
 #: The registers of an arm64 stand before it.
 _ARM_WITHIN = 24
+#: Lines of the kernel between two faults that are printed at one time.
+_TOGETHER = 2
+#: Lines of a log in which others write too.
+_FAR = 2000
 
 
 @record
@@ -113,18 +117,17 @@ class KernelRecogniser:
     def __init__(self) -> None:
         self.found: Kept[KernelFault] = Kept()
         self._last: KernelFault | None = None
+        self._since = 0
+        self._doubt = False
 
     def feed(self, record: Record) -> None:
         """Read one record."""
         text = record.text
+        self._since += 1
         if "segfault at " in text or " sp:" in text:
-            if fault := parse_fault(record):
-                self.found.append(fault)
-                self._last = fault
+            self._begin(parse_fault(record))
         elif "]: unhandled " in text:
-            if fault := _parse_arm(record):
-                self.found.append(fault)
-                self._last = fault
+            self._begin(_parse_arm(record))
         elif "Code: " in text and self._last:
             self._add_code(self._last, record)
         elif " : " in text and self._last:
@@ -133,15 +136,26 @@ class KernelRecogniser:
     def close(self) -> None:
         """Nothing stays open: the code is added to the fault that it follows."""
 
+    def _begin(self, fault: KernelFault | None) -> None:
+        if fault is not None:
+            last = self._last
+            self._doubt = last is not None and self._since <= _TOGETHER and _both_await_code(last, fault)
+            self.found.append(fault)
+            self._last, self._since = fault, 0
+
+    def _within(self, fault: KernelFault, record: Record, lines: int) -> bool:
+        """Whether a line can still be about the fault: lines of other writers do not count."""
+        return self._since <= lines and record.line - fault.line <= _FAR
+
     def _add_code(self, fault: KernelFault, record: Record) -> None:
-        if fault.code is not None:
+        if fault.code is not None or self._doubt:
             return
         code, marked, arm = _read_code(record.text)
         # No code follows the `traps:` lines of x86.
         if (
             code
             and (arm or fault.kind == "segfault")
-            and record.line - fault.line <= (_ARM_WITHIN if arm else _CODE_WITHIN)
+            and self._within(fault, record, _ARM_WITHIN if arm else _CODE_WITHIN)
         ):
             self._amend(fault, replace(fault, code=code, code_ip=marked))
 
@@ -151,11 +165,17 @@ class KernelRecogniser:
 
     def _add_registers(self, fault: KernelFault, record: Record) -> None:
         """arm64 prints them below the fault."""
-        if (fault.ip and fault.sp) or record.line - fault.line > _ARM_WITHIN:
+        if (fault.ip and fault.sp) or not self._within(fault, record, _ARM_WITHIN):
             return
         found = {name: int(value, 16) for name, value in _REGISTER.findall(record.text)}
         if found:
             self._amend(fault, replace(fault, ip=fault.ip or found.get("pc", 0), sp=fault.sp or found.get("sp", 0)))
+
+
+def _both_await_code(one: KernelFault, other: KernelFault) -> bool:
+    """Whether two processors print at one time: a code line names no process. Equal places have equal code."""
+    places = [fault.ip - (fault.base or 0) for fault in (one, other)]
+    return one.kind == other.kind == "segfault" and one.code is None and places[0] != places[1]
 
 
 def _read_code(text: str) -> tuple[bytes, int | None, bool]:
@@ -177,26 +197,16 @@ def _parse_arm(record: Record) -> KernelFault | None:
     match = _ARM.search(record.text)
     if match is None:
         return None
-    mapping = _MAPPING.search(record.text, match.end())
-    part = mapping.groupdict() if mapping else {}
     segfault = "translation fault" in match["what"] or "permission fault" in match["what"]
-    return KernelFault(
-        pid=int(match["pid"]),
-        comm=match["comm"],
+    return _fault(
+        record,
+        match,
+        _MAPPING.search(record.text, match.end()),
         kind="segfault" if segfault else "trap",
         trap=None if segfault else match["what"],
-        address=_number(match["address"]),
-        ip=0,
-        sp=0,
-        error=int(match["esr"] or match["old_esr"] or "0", 16),
-        module=part.get("module"),
-        module_offset=_number(part.get("offset")),
-        base=_number(part.get("base")),
-        size=_number(part.get("size")),
-        code=None,
-        code_ip=None,
-        line=record.line,
-        origin=record.origin,
+        ip=None,
+        sp=None,
+        error=match["esr"] or match["old_esr"] or "0",
     )
 
 
@@ -205,17 +215,33 @@ def parse_fault(record: Record) -> KernelFault | None:
     match = _FAULT.search(record.text)
     if match is None:
         return None
-    mapping = _MAPPING.match(record.text, match.end())
-    part = mapping.groupdict() if mapping else {}
-    return KernelFault(
-        pid=int(match["pid"]),
-        comm=match["comm"],
+    return _fault(
+        record,
+        match,
+        _MAPPING.match(record.text, match.end()),
         kind="segfault" if match["address"] else "trap" if match["trap"] else "general protection",
         trap=match["trap"],
-        address=_number(match["address"]),
-        ip=int(match["ip"] or match["trap_ip"], 16),
-        sp=int(match["sp"] or match["trap_sp"], 16),
-        error=int(match["error"] or match["trap_error"], 16),
+        ip=match["ip"] or match["trap_ip"],
+        sp=match["sp"] or match["trap_sp"],
+        error=match["error"] or match["trap_error"],
+    )
+
+
+def _fault(
+    record: Record, said: re.Match[str], mapping: re.Match[str] | None, *,
+    kind: str, trap: str | None, ip: str | None, sp: str | None, error: str,
+) -> KernelFault:  # fmt: skip
+    """The fault of one line; ``said`` has the process and the address, numbers are hexadecimal text."""
+    part = mapping.groupdict() if mapping else {}
+    return KernelFault(
+        pid=int(said["pid"]),
+        comm=said["comm"],
+        kind=kind,
+        trap=trap,
+        address=_number(said["address"]),
+        ip=_number(ip) or 0,
+        sp=_number(sp) or 0,
+        error=int(error, 16),
         module=part.get("module"),
         module_offset=_number(part.get("offset")),
         base=_number(part.get("base")),

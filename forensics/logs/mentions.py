@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
-from forensics.logs.report_lines import DETAILS, REPORT_LINES
+from forensics.logs.report_lines import DETAILS, REPORT_FAR, REPORT_LINES
 from forensics.record import record
 
 CLUES = (
     Clue(b"xy version "), Clue(b"executable is "), Clue(b"Status: ", b"[lsdEou]"), Clue(b"*** "),
     Clue(b"corruption ("), Clue(b"vs. prev"), Clue(b"linked list"), Clue(b"(): "), Clue(b"glibc error"),
     Clue(b"Assertion `"), Clue(b"Sanitizer: "), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
-    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ecutablePath: "),
+    Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ProblemType: "),
 )  # fmt: skip
 
 #: What ends a process by itself, and says so in a line of its own.
@@ -27,7 +27,8 @@ class Mention:
     """One line worth knowing.
 
     ``what`` is one of: version, executable, status, libc abort, asan, lua, openssl, pool, spinning,
-    blocked traffic warning, deliberate, unexpected death, all exited, core refused; or what a line
+    blocked traffic warning, deliberate, unexpected death, all exited, core refused, inconsistent library, watchdog
+    disabled, startup failure, exit on failure; those of `ProcessRecogniser`; or what a line
     of a report tells (see ``report_lines.DETAILS``).
     """
 
@@ -48,6 +49,9 @@ _LIBC = (
 _OURS = r"\((?:haproxy|hapee)[^()\s]{0,64}\)"
 #: The word after "Status: ", of any release.
 _STATUS = r"(?:long-term supported|stable branch|development branch|End of life|old|unknown).{0,256}"
+_REDEFINED = r"[^']{1,512}' brings a different and inconsistent definition of symbol '[^']{1,256}"
+#: The tag of an image of HAProxy; those of its ingress controller count otherwise.
+_IMAGE = r"\"?(?:\S{1,256}/)?haproxy(?:-(?:debian|alpine|ubuntu))?:(\d\d?\.\d{1,2}(?:\.\d{1,3}|-dev\d{1,3}))(?![\d.])"
 _BLOCKED = r"thread \d{1,5} has stopped processing traffic for \d{1,20} milliseconds"
 #: Each shape behind a plain substring, so that a line which is nothing costs next to nothing.
 _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
@@ -73,6 +77,11 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("core refused", "RLIMIT_CORE", r"Process \d{1,10}\s?\(haproxy\) (has RLIMIT_CORE set to 1)"),
         ("core refused", "no core dump - ", rf"pid \d{{1,10}} {_OURS}, .{{1,64}} \((no core dump - [^()]{{1,128}})\)"),
         ("core refused", " pipe failed", r"(\|\S{1,256} pipe failed)"),
+        ("inconsistent library", "inconsistent def", rf"shared library '({_REDEFINED})'"),
+        ("watchdog disabled", "watchdog timer", r"(Failed to setup watchdog timer for thread \d{1,5})"),
+        ("startup failure", "to allocate pool", r"(Failed to allocate pool '[^']{1,256}'.{0,512})"),
+        ("exit on failure", "exit-on-failure: ", r"(exit-on-failure: killing .{1,64})"),
+        ("version", "mage:", rf"\b[Ii]mage:[ \t]{{1,24}}{_IMAGE}"),
         ("deliberate", "'debug dev ", r"triggered on purpose from the CLI '(debug dev \w{1,64})"),
     )
 )
@@ -86,12 +95,14 @@ class MentionRecogniser:
     def __init__(self) -> None:
         self.found: Kept[Mention] = Kept()
         self._report: str | None = None
-        self._report_ends = 0
+        self._report_began = self._own_lines = 0
 
     def feed(self, record: Record) -> None:
         """Read one record."""
+        self._own_lines += 1
         self._search(_SHAPES, record)
-        if self._report is not None and record.line <= self._report_ends:
+        near = self._own_lines <= REPORT_LINES and record.line - self._report_began <= REPORT_FAR
+        if self._report is not None and near:
             self._search(DETAILS[self._report], record)
         self._search_command(record)
 
@@ -101,7 +112,7 @@ class MentionRecogniser:
             if guard in text and (match := shape.search(text)):
                 self.found.append(Mention(what, match[1].strip(), record.line, record.origin))
                 if what in DETAILS:
-                    self._report, self._report_ends = what, record.line + REPORT_LINES
+                    self._report, self._report_began, self._own_lines = what, record.line, 0
 
     def _search_command(self, record: Record) -> None:
         text = record.text

@@ -16,6 +16,11 @@ _KILLED = re.compile(r"ut of memory: Kill(?:ed)? process (\d{1,10}) \(([^()]{1,6
 _TASK = re.compile(r"\btask=([^,\s]{1,64}),pid=(\d{1,10})")
 _RESULT = re.compile(r"(?:^|\s)(\S{1,256}): Failed with result 'oom-kill'")
 
+#: docker writes the word in any case. Lists and events of Kubernetes name the pod on the line.
+_DENIED = re.compile(r'OOMKilled\\?"?[:=]\s{0,8}(?:false|0)\b')
+_NAMED = re.compile(r"\b(?:haproxy|hapee)[\w.-]{0,128}")
+_HEAD = 2048
+
 
 @record
 class OutOfMemory:
@@ -51,4 +56,7 @@ def _victim(record: Record) -> OutOfMemory | None:
         return OutOfMemory(int(match[2]), match[1], record.line, record.origin)
     if "result 'oom-kill'" in text and (match := _RESULT.search(text)):
         return OutOfMemory(None, match[1].removesuffix(".service"), record.line, record.origin)
-    return OutOfMemory(None, record.identifier or "", record.line, record.origin) if "OOMKilled" in text else None
+    if "OOMKilled" not in text or _DENIED.search(text):
+        return None
+    named = _NAMED.search(text[:_HEAD])
+    return OutOfMemory(None, named[0] if named else record.identifier or "", record.line, record.origin)

@@ -13,7 +13,6 @@ from forensics.record import record
 
 CLUES = (
     Clue(b"kill the process"), Clue(b"WARNING! thread"), Clue(b"gracefully recover"), Clue(b"### Note"),
-    Clue(b"HAProxy info:"),
 )  # fmt: skip
 
 #: "PANIC!" since 3.3-dev4, the pid since 3.2.6; thread numbers are tid + 1.

@@ -93,6 +93,11 @@ class LogReading:
                 happenings=found("happenings"),
                 lines_read=self.lines_read,
                 carriers=tuple(sorted(self._carriers)),
+                places=found("places"),
+                process_lines=found("process_lines"),
+                container_exits=found("container_exits"),
+                address_lists=found("address_lists"),
+                mappings=found("mappings"),
                 earlier_incidents=self._writers.dropped,
             )
         )

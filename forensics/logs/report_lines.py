@@ -7,8 +7,20 @@ from __future__ import annotations
 
 import re
 
+from forensics.logs.line import NOWHERE, Origin
+
 #: Lines that a report goes on for at the most: the dump of a stream, the bytes around a damaged object.
 REPORT_LINES = 80
+#: Lines of the log that they take up where others write at the same time.
+REPORT_FAR = 50 * REPORT_LINES
+
+
+def belongs(announced: Origin, line: Origin) -> bool:
+    """Whether a line can be of the report that another one announces; others may write meanwhile, as tags tell."""
+    within = line.line - announced.line
+    known = announced.source == line.source != NOWHERE.source
+    return 0 <= within <= (REPORT_FAR if known else REPORT_LINES)
+
 
 _ADDRESS = r"0x[0-9a-f]{1,16}"
 _NAME = r"[^\s(){}]{1,256}"

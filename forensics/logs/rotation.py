@@ -12,6 +12,8 @@ _ROTATED = re.compile(
     r"(?:\.(?:gz|zst|xz|bz2|lz4))?\Z",
     re.DOTALL,
 )
+#: A number behind a number counts nothing: 10.0.0.1 is a host, haproxy-3.0.11 a release.
+_NUMBERED = re.compile(r"(?:.*[.-])?\d{1,255}\Z", re.DOTALL)
 
 
 def rotated_sets(paths: Iterable[str]) -> list[list[str]]:
@@ -21,17 +23,17 @@ def rotated_sets(paths: Iterable[str]) -> list[list[str]]:
     """
     sets: dict[str, list[tuple[tuple[int, int], str]]] = {}
     for path in paths:
-        stem, age = _age(path)
+        stem, age = age_of(path)
         sets.setdefault(stem, []).append((age, path))
     return [[path for _age_of, path in sorted(each)] for each in sets.values()]
 
 
-def _age(path: str) -> tuple[str, tuple[int, int]]:
+def age_of(path: str) -> tuple[str, tuple[int, int]]:
     """The name that the files of one log share, and a key that grows with time."""
     directory, name = os.path.split(path)
     match = _ROTATED.match(name)
-    if match is None:
-        return path, (3, 0)
+    if match is None or (match["number"] and _NUMBERED.match(match["stem"])):
+        return os.path.abspath(path), (3, 0)
     stem = os.path.join(os.path.abspath(directory), match["stem"])
     if match["date"]:
         return stem, (1, int(re.sub(r"\D", "", match["date"]).ljust(14, "0")))

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 
 from forensics.logs.clues import Clue
 from forensics.logs.line import Record
-from forensics.logs.trace import MAX_FRAMES, TraceFrame, name_by_callers, parse_frame, parse_symbol
+from forensics.logs.trace import (
+    MAX_FRAMES,
+    TraceFrame,
+    indent_of,
+    is_trace_header,
+    name_by_callers,
+    parse_frame,
+    parse_symbol,
+    same_indent,
+)
 from forensics.record import record
 
 CLUES = (Clue(b"Thread ", rb"\d{1,5} {0,4}: "), Clue(b"lock_hist:"))
@@ -75,13 +84,16 @@ class OpenThread:
     locks: tuple[str, ...] = ()
     locked: tuple[str, ...] = ()
     stream: list[str] = field(default_factory=list)
+    indent: int = 0
 
     def feed(self, record: Record) -> None:
         """Read one record; what does not belong to a dump leaves no trace."""
         text = record.text
         if frame := parse_frame(record):
-            if len(self.frames) < MAX_FRAMES:
+            if len(self.frames) < MAX_FRAMES and same_indent(indent_of(text), self.indent):
                 self.frames.append(frame)
+        elif is_trace_header(text):
+            self.indent = max(self.indent, indent_of(text))
         elif "stuck=" in text and "harmless=" in text:
             self._read_flags(text)
         elif "lock_hist:" in text:

@@ -19,7 +19,7 @@ CLUES = (
     *(Clue(b"|" + b" " * blanks + b"0x", b"[0-9a-f]") for blanks in (1, 3, 6, 7)),
 )
 
-_HEADER = re.compile(r"\s*call trace\(\d{1,5}\):")
+_HEADER = re.compile(r"\s*call trace\((\d{1,5})\):")
 #: Up to 3.1 the eight bytes AT the address stand in [], from 3.2-dev11 and 3.1.7 those BEFORE it in <].
 _FRAME = re.compile(
     r"\|\s{1,16}0x([0-9a-f]{1,16}) ([\[<](?:[0-9a-f]{2}|--)(?: (?:[0-9a-f]{2}|--)){0,31}[\]>]):"
@@ -69,6 +69,22 @@ class Symbol:
 def is_trace_header(text: str) -> bool:
     """Tell whether a line opens a call trace."""
     return "call trace(" in text and _HEADER.match(text) is not None
+
+
+def announced_frames(text: str) -> int:
+    """How many frames the header of a call trace announces; those of the dump itself are among them."""
+    match = _HEADER.match(text)
+    return int(match[1]) if match else 0
+
+
+def indent_of(text: str) -> int:
+    """The blanks before a line: those of a thread dump's trace are more. Some carriers take them off: 0."""
+    return len(text) - len(text.lstrip(" "))
+
+
+def same_indent(one: int, other: int) -> bool:
+    """Whether a frame can belong to a trace by the blanks before both."""
+    return one == other or not one or not other
 
 
 def parse_frame(record: Record) -> TraceFrame | None:

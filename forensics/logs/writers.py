@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Any, Protocol
 
+from forensics.logs.addresses import AddressRecogniser, MappingRecogniser
 from forensics.logs.bug import BugRecogniser
+from forensics.logs.container import ContainerRecogniser
 from forensics.logs.coredump import CoredumpRecogniser
 from forensics.logs.gdb import BacktraceRecogniser
 from forensics.logs.happenings.lifecycle import LifecycleRecogniser
@@ -16,6 +18,8 @@ from forensics.logs.master import WorkerExitRecogniser
 from forensics.logs.mentions import MentionRecogniser
 from forensics.logs.out_of_memory import OutOfMemoryRecogniser
 from forensics.logs.panic import PanicRecogniser
+from forensics.logs.places import PlaceRecogniser
+from forensics.logs.process_lines import ProcessRecogniser
 from forensics.logs.systemd import SystemdRecogniser
 
 #: Writers whose reports are open at one time; the one that was silent for longest goes first.
@@ -48,7 +52,16 @@ _RECOGNISERS: dict[str, type[_Recogniser]] = {
     "backtraces": BacktraceRecogniser,
     "mentions": MentionRecogniser,
     "happenings": LifecycleRecogniser,
+    "places": PlaceRecogniser,
+    "process_lines": ProcessRecogniser,
+    "container_exits": ContainerRecogniser,
+    "address_lists": AddressRecogniser,
+    "mappings": MappingRecogniser,
 }
+
+
+#: What is no death, however much of it there is.
+_NO_DEATHS = ("mentions", "happenings", "places", "process_lines", "container_exits", "address_lists", "mappings")
 
 
 class Writers:
@@ -84,7 +97,7 @@ class Writers:
     @property
     def dropped(self) -> int:
         """How many deaths, at the least, were too many to keep."""
-        return max(kept.dropped for name, kept in self._kept.items() if name not in ("mentions", "happenings"))
+        return max(kept.dropped for name, kept in self._kept.items() if name not in _NO_DEATHS)
 
     def _turn_to(self, source: _Source) -> None:
         self._last = source

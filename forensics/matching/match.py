@@ -34,10 +34,11 @@ from collections.abc import Iterable
 from forensics.absence import Absence
 from forensics.evidence.catalogue import KINDS
 from forensics.evidence.fact import Crash, Fact
-from forensics.matching.clause import evaluate, missing_fact
+from forensics.evidence.from_history import candidate_functions
+from forensics.matching.clause import evaluate, holds, missing_fact
 from forensics.matching.dated import all_affected, dating
 from forensics.matching.signature import GROUPS, Clause, Signature
-from forensics.matching.verdict import OUTCOMES, Deciding, Verdict
+from forensics.matching.verdict import OUTCOMES, Deciding, Undecided, Verdict
 from forensics.record import record
 from forensics.versions import Version
 
@@ -88,7 +89,8 @@ def judge(signature: Signature, crash: Crash) -> Verdict:
     weighed = _weigh(signature, crash)
     outcome, because = _outcome(weighed)
     missing = _missing(weighed, outcome)
-    return Verdict(signature, outcome, _decided_by(weighed), weighed.affected, missing, because)
+    undecided = _undecided(weighed, outcome)
+    return Verdict(signature, outcome, _decided_by(weighed), weighed.affected, missing, because, undecided)
 
 
 def _rank(verdict: Verdict) -> tuple[int, bool, int, str]:
@@ -193,3 +195,36 @@ def _missing(weighed: _Weighed, outcome: str) -> tuple[Absence, ...]:
         if each.held is None and isinstance(each.fact, Absence):
             absent.setdefault(each.clause.fact, each.fact)
     return tuple(absent.values())
+
+
+def _undecided(weighed: _Weighed, outcome: str) -> tuple[Undecided, ...]:
+    """The clauses that would decide, where the signature is possible or at least its circumstances are there."""
+    if outcome != "possible" and not (outcome == "none" and _conceivable(weighed)):
+        return ()
+    groups = weighed.groups
+    some = () if any(each.held for each in groups["any"]) else groups["any"]
+    version = (weighed.version,) if weighed.version else ()
+    asked = (
+        ("all", groups["all"]), ("any", some), ("version", version), ("exclude", groups["exclude"]),
+        ("none", groups["none"]), ("confirm", groups["confirm"]),
+    )  # fmt: skip
+    return tuple(
+        Undecided(each.clause, group, each.fact)
+        for group, decided in asked
+        for each in decided
+        if each.held is None and isinstance(each.fact, Absence)
+    )
+
+
+def _conceivable(weighed: _Weighed) -> bool:
+    """Whether a circumstance fits, nothing contradicts, and what would suggest the signature is not known."""
+    fitting = any(each.held for each in weighed.groups["all"] + weighed.groups["any"])
+    ruled_out = weighed.refuting is not None or weighed.affected is False or _asserted_elsewhere(weighed)
+    return fitting and not ruled_out and _fits(weighed) is None
+
+
+def _asserted_elsewhere(weighed: _Weighed) -> bool:
+    """Whether no function in which the assertion may stand can be the innermost one of the wanted stack."""
+    functions = candidate_functions(weighed.crash)
+    stacks = [each.clause for each in weighed.groups["all"] if each.clause.test == "frames"]
+    return any(all(holds(clause, (name,)) is False for name in functions) for clause in stacks if functions)

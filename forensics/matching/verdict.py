@@ -26,13 +26,23 @@ class Deciding:
 
 
 @record
+class Undecided:
+    """A clause that nothing decides yet. ``group`` is that of the clause, or ``version`` for the signature's ranges."""
+
+    clause: Clause
+    group: str
+    fact: Absence
+
+
+@record
 class Verdict:
     """The outcome for one signature.
 
     ``affected`` tells whether the version lies in the signature's ranges (None
     when the version is unknown or the signature names no ranges). ``missing`` are
     the undetermined facts that would raise or refute the verdict. ``because`` is
-    the reason of an exclusion, "" otherwise.
+    the reason of an exclusion, "" otherwise. ``undecided`` are the clauses that would still decide: of what is
+    possible, and of what nothing suggests but its circumstances, and nothing rules out either (outcome ``none``).
     """
 
     signature: Signature
@@ -41,3 +51,4 @@ class Verdict:
     affected: bool | None
     missing: tuple[Absence, ...] = ()
     because: str = ""
+    undecided: tuple[Undecided, ...] = ()

@@ -14,7 +14,7 @@ from forensics.report.safe_text import one_line
 from forensics.report.stack import stack_lines
 from forensics.report.timeline import timeline_lines, timeline_note
 from forensics.report.waits import wait_lines
-from forensics.report.words import MODULES, evidence_text, fact_name, input_names, plural, size_text
+from forensics.report.words import MODULES, answer_text, evidence_text, fact_name, input_names, plural, size_text
 
 #: Longest lists of one section; what is left out is counted.
 _MOST = 20
@@ -23,6 +23,7 @@ _MOST = 20
 def details(report: Report, width: int) -> Iterator[Line]:
     """All sections that have something to say, most wanted first."""
     yield from section("further steps", _further_steps(report, width), width)
+    yield from section("what would decide", _questions(report, width), width)
     names = input_names(report)
     for position, finding in enumerate(report.findings):
         body = _finding(finding, names, width, told=position == 0)
@@ -37,6 +38,7 @@ def details(report: Report, width: int) -> Iterator[Line]:
     yield from section("timeline", timeline_lines(report, width), width, timeline_note(report))
     yield from section("core and log disagree", _disagreements(report, width), width)
     yield from section("what could not be had", _gaps(report, width), width)
+    yield from section("before and after", _complaints(report.state, width), width)
     yield from section("state read from memory", _state(report.state, width), width)
     yield from section("process", _process(report, width), width)
     yield from section("inputs", _inputs(report, width), width)
@@ -47,6 +49,15 @@ def details(report: Report, width: int) -> Iterator[Line]:
 def _further_steps(report: Report, width: int) -> Iterator[Line]:
     for number, step in enumerate(report.next_steps[STEPS:], STEPS + 1):
         yield from wrapped(step, width, "step", f"  {number}. ")
+
+
+def _questions(report: Report, width: int) -> Iterator[Line]:
+    """Each fact that would tell candidates apart, the most telling first."""
+    for question in report.questions:
+        supply = f" ({question.supply})" if question.supply else ""
+        yield from wrapped(f"{question.label}{supply}", width, "plain", "  ", "    ")
+        for answer in question.answers:
+            yield from wrapped(answer_text(answer), width, "dim", "    ", "      ")
 
 
 def _finding(finding: Finding, names: Mapping[str, str], width: int, told: bool) -> Iterator[Line]:
@@ -152,6 +163,8 @@ def _gaps(report: Report, width: int) -> Iterator[Line]:
 def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
     """How much of each there is; the document holds the objects themselves."""
     for name, value in state.items():
+        if name == "complaints":
+            continue
         if name == "checks" and isinstance(value, list | tuple):
             yield from _checks(value, width)
             continue
@@ -167,6 +180,12 @@ def _state(state: Mapping[str, object], width: int) -> Iterator[Line]:
         counted = isinstance(value, list | tuple | Mapping)
         shown = plural(len(value), "entry").replace("entrys", "entries") if counted else str(value)  # type: ignore[arg-type]
         yield Line("plain", f"  {clipped(f'{name}: {shown}', width - 2)}")
+
+
+def _complaints(state: Mapping[str, object], width: int) -> Iterator[Line]:
+    """What texts tell of the time before the death and after it."""
+    for text in _texts(state.get("complaints"))[:_MOST]:
+        yield from wrapped(one_line(text), width, "plain", "  ", "    ")
 
 
 def _tables(rows: Sequence[object], width: int) -> Iterator[Line]:

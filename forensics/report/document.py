@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from forensics.absence import Absence
-from forensics.diagnosis.finding import CandidateFix, Diagnosis, Exclusion, Finding, Fingerprint
+from forensics.diagnosis.finding import CandidateFix, Diagnosis, Exclusion, Finding, Fingerprint, Question
 from forensics.evidence.timeline.entry import TimelineEntry
 from forensics.record import field, record, replace
 from forensics.unwind.frame import Frame, ThreadStack
@@ -94,13 +94,14 @@ class DatedAssertion:
 
     ``function`` is the one that holds it, ``releases`` are ranges of those that have it at its line (``X.Y.*``: to
     the last one known); ``trust`` is ``derived`` where the line told it, ``assumed`` where only the condition did.
-    ``basis`` says what was compared.
+    ``basis`` says what was compared. ``candidates`` are several checks that may be the one, each with its releases.
     """
 
     function: str = ""
     releases: tuple[str, ...] = ()
     trust: str = ""
     basis: str = ""
+    candidates: tuple[str, ...] = ()
 
 
 @record
@@ -237,6 +238,7 @@ class Report:
     timeline: tuple[TimelineEntry, ...] = ()
     findings: tuple[Finding, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
+    questions: tuple[Question, ...] = ()
     candidate_fixes: tuple[CandidateFix, ...] = ()
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     disagreements: tuple[Disagreement, ...] = ()
@@ -255,6 +257,7 @@ def with_diagnosis(report: Report, diagnosis: Diagnosis) -> Report:
         report,
         findings=diagnosis.findings,
         excluded=diagnosis.excluded,
+        questions=diagnosis.questions,
         candidate_fixes=diagnosis.candidate_fixes,
         fingerprint=diagnosis.fingerprint,
         next_steps=diagnosis.next_steps,

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from forensics.absence import Absence
 from forensics.diagnosis.finding import Finding
 from forensics.report.document import Report
-from forensics.report.lines import Line, heading, prose, wrapped
+from forensics.report.lines import Line, clipped, heading, prose, wrapped
 from forensics.report.timeline import when_text
 from forensics.report.words import (
+    answer_text,
     asserted_in,
     how_sure,
     is_alive,
+    plural,
     possible_releases,
     signal_text,
     size_text,
@@ -26,6 +28,9 @@ _LABEL = 10
 #: Lines of explanation on the first screen; the whole text follows among the details.
 EXPLANATION_LINES = 4
 
+#: Candidates whose answer to the best question stands there.
+_ANSWERS = 4
+
 #: Steps on the first screen.
 STEPS = 5
 
@@ -38,6 +43,7 @@ def first_screen(report: Report, width: int) -> Iterator[Line]:
     yield from _warnings(report, width)
     yield Line("plain", "")
     yield from _verdict(report, width)
+    yield from _question(report, width)
     yield from _steps(report, width)
     yield from _how_sure(report, width)
 
@@ -66,6 +72,10 @@ def _warnings(report: Report, width: int) -> Iterator[Line]:
             lost = each.truncated.missing_bytes
             amount = f" ({size_text(lost)} missing)" if lost else ""
             yield from wrapped(f"{each.path} is cut short{amount}: see INPUTS", width, "warning", "! ")
+    for gap in report.gaps:
+        if gap.subject.startswith("assertion at "):
+            text = f"no {gap.subject} as it was released: see WHAT COULD NOT BE HAD"
+            yield from wrapped(text, width, "warning", "! ")
     if report.disagreements:
         subjects = ", ".join(each.subject for each in report.disagreements)
         yield from wrapped(f"core and log disagree on {subjects}: see below", width, "warning", "! ")
@@ -93,11 +103,30 @@ def _named(finding: Finding, width: int, before: str = "") -> Iterator[Line]:
     yield from wrapped(text, width, finding.verdict, "", "  ")
 
 
+def _question(report: Report, width: int) -> Iterator[Line]:
+    """The one fact that would tell the candidates apart best, and what each of them would say."""
+    if not report.questions:
+        return
+    best = report.questions[0]
+    yield from heading("what would decide", width)
+    yield from wrapped(f"{best.label} ({best.supply})" if best.supply else best.label, width, "plain", "  ")
+    for answer in best.answers[:_ANSWERS]:
+        yield Line("plain", f"    {clipped(answer_text(answer), width - 4)}")
+    more = len(report.questions) - 1
+    if more or len(best.answers) > _ANSWERS:
+        rest = f"{plural(more, 'more fact')} would help" if more else "the other candidates"
+        yield Line("dim", f"  ({rest}: see WHAT WOULD DECIDE, below)")
+
+
 def _no_verdict(report: Report, width: int) -> Iterator[Line]:
     if is_alive(report):
         yield Line("nothing", "NO CRASH TO EXPLAIN")
         return
     yield Line("nothing", "NO KNOWN CRASH MATCHES")
+    open_ones = {answer.signature for question in report.questions for answer in question.answers}
+    if open_ones:
+        which = "one known crash is" if len(open_ones) == 1 else f"{len(open_ones)} known crashes are"
+        yield from wrapped(f"{which} not ruled out: too little is known to tell", width, "plain", "  ")
     if report.candidate_fixes:
         count = len(report.candidate_fixes)
         fixes = "one later fix touches" if count == 1 else f"{count} later fixes touch"
@@ -128,7 +157,7 @@ def _how_sure(report: Report, width: int) -> Iterator[Line]:
         yield from wrapped(text, width, "warning", "  ! ")
     told = " ".join(report.next_steps)
     wanted = dict.fromkeys(each.remedy for each in best.missing if _is_news(each, told))
-    if wanted:
+    if wanted and not report.questions:
         yield from wrapped(f"surer with: {'; '.join(wanted)}", width, "plain", "  ")
 
 

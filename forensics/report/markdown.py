@@ -11,6 +11,7 @@ from forensics.report.safe_text import paragraphs
 from forensics.report.stack import stack_lines
 from forensics.report.timeline import timeline_note, timeline_rows, when_text
 from forensics.report.words import (
+    answer_text,
     asserted_in,
     fact_name,
     fact_value,
@@ -31,6 +32,7 @@ _STACK_WIDTH, _MOST = 120, 20
 def render_markdown(report: Report) -> str:
     """The report for a ticket. Nothing from an input can act as Markdown or HTML."""
     lines = [f"# {prose(report_title(report))}", "", *_facts(report), *_verdict(report), *_steps(report)]
+    lines += _section("What would decide", _questions(report))
     for finding in report.findings:
         lines += _section(f"Evidence for {code(finding.signature)}", _evidence(finding.evidence))
     lines += _section("Looks alike, but is not", _excluded(report))
@@ -99,6 +101,15 @@ def _explained(finding: Finding) -> Iterator[str]:
 
 def _steps(report: Report) -> list[str]:
     return _section("What to do now", (f"{number}. {prose(step)}" for number, step in enumerate(report.next_steps, 1)))
+
+
+def _questions(report: Report) -> Iterator[str]:
+    for question in report.questions:
+        supply = f" ({prose(question.supply)})" if question.supply else ""
+        yield f"- **{prose(question.label)}**{supply}"
+        for answer in question.answers:
+            said = answer_text(answer).removeprefix(f"{answer.signature}: ")
+            yield f"  - {code(answer.signature)}: {prose(said)}"
 
 
 def _evidence(evidence: tuple[Evidence, ...]) -> Iterator[str]:

@@ -34,8 +34,10 @@ def when_text(report: Report) -> str:
     if not time:
         return ""
     zone = " UTC" if time.endswith("Z") else " (zone not named)"
-    after = [entry.seconds for entry in report.timeline if entry.what == "traffic" and (entry.seconds or 0) > 0]
-    again = f"; the next request in these logs {apart_text(after[0])}" if after else ""
+    death = next((place for place, entry in enumerate(report.timeline) if entry.what == "death"), 0)
+    after = [entry.seconds for entry in report.timeline[death:] if entry.what == "traffic"]
+    apart = apart_text(after[0]) if after else ""
+    again = f"; the next request in these logs {'+0s' if apart == '0' else apart}" if apart else ""
     return time.rstrip("Z").replace("T", " ") + zone + again
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forensics.culprit import culprit_index
-from forensics.diagnosis.finding import Evidence, Finding
+from forensics.diagnosis.finding import Answer, Evidence, Finding
 from forensics.evidence.catalogue import KINDS as FACT_KINDS
 from forensics.evidence.fact import DEATH, FactValue
 from forensics.names import UNNAMED
@@ -62,6 +62,16 @@ def how_sure(finding: Finding) -> str:
     if finding.verdict == "probable" and finding.affected is None:
         return "the stack or the failed check fits, and no version is ruled out; memory does not prove it"
     return VERDICTS.get(finding.verdict, "")
+
+
+def answer_text(answer: Answer) -> str:
+    """What a candidate says to a question: what would speak for it, prove it or rule it out."""
+    parts = [answer.expects] if answer.expects else []
+    if answer.telling == "proves" and answer.expects:
+        parts = [f"proven by {answer.expects}"]
+    if answer.refuted_by:
+        parts.append(f"ruled out by {answer.refuted_by}")
+    return f"{answer.signature}: {'; '.join(parts)}"
 
 
 def fact_name(fact: str) -> str:
@@ -131,6 +141,9 @@ def where(report: Report) -> str:
 def asserted_in(report: Report) -> str:
     """The function that holds the failed check in HAProxy's releases, where no witness names it."""
     told = report.crash.assertion
+    if told and told.candidates:
+        more = f"; and {len(told.candidates) - _SHOWN} more" if len(told.candidates) > _SHOWN else ""
+        return f"one of {'; '.join(told.candidates[:_SHOWN])}{more}"
     return f"{told.function}(), by the {_basis(told)}; a hint, no frame" if told and told.function else ""
 
 

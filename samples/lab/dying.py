@@ -166,16 +166,16 @@ def by_double_free(subject: Runnable, directory: Path) -> Crashed:
     with dying(subject, directory, arguments=("-dMtag,no-merge",)) as (running, left):
         script = running.folder / "double-free.gdb"
         script.write_text("set pagination off\nhandle SIGALRM SIGUSR2 SIGURG nostop noprint pass\n" + DOUBLE_FREE)
-        with _script(running, script):
+        with armed(running.pid, script):
             tell(running, "show info")
             running.wait_end(10.0)
     return left[0]
 
 
 @contextmanager
-def _script(running: HAProxy, script: Path) -> Iterator[None]:
+def armed(pid: int, script: Path) -> Iterator[None]:
     """A debugger with a script beside the block, which begins when the script says ARMED."""
-    command = [*_DEBUGGER, "-p", str(running.pid), "-x", str(script)]
+    command = [*_DEBUGGER, "-p", str(pid), "-x", str(script)]
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -207,7 +207,7 @@ def by_spinning(subject: Runnable, directory: Path) -> Crashed:
         stream = next(line.split(":")[0] for line in running.cli("show sess").splitlines() if "fe=web" in line)
         script = running.folder / "spinning.gdb"
         script.write_text(SPINNING.format(stream=stream))
-        with _script(running, script):
+        with armed(running.pid, script):
             for _turn in range(20):  # the clock may go on between the breakpoint and the check
                 tell(running, f"expert-mode on; debug dev stream strm={stream} wake")
                 if running.wait_end(0.5) is not None:

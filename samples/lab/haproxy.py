@@ -97,7 +97,7 @@ def _neutral_machine(chrooted: bool) -> None:
         _mount("/dev/null", "/etc/resolv.conf", None, MS_BIND)
 
 
-def _child(root: Path | None, folder: str, open_files: int) -> Callable[[], None]:
+def child(root: Path | None, folder: str, open_files: int) -> Callable[[], None]:
     """What the child does before it becomes HAProxy."""
 
     def prepare() -> None:
@@ -143,11 +143,13 @@ class HAProxy:
         sysroot: Path | None = None,
         arguments: tuple[str, ...] = (),
         open_files: int = OPEN_FILES,
+        both: bool = False,
     ) -> None:
         """Write the configuration to ``folder`` and start ``executable`` there.
 
         With ``sysroot`` the process is chrooted: ``executable`` is then a path inside
         the sysroot, and ``folder`` (given as seen from outside) must be below it.
+        ``both``: what it writes to stdout is kept with stderr, as systemd does.
         """
         if sysroot is not None and os.geteuid() != 0:
             raise LabError("a private sysroot needs chroot, hence root")
@@ -161,10 +163,10 @@ class HAProxy:
                 [str(executable), *arguments, "-f", CONFIG],
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=log if both else subprocess.DEVNULL,
                 stderr=log,
                 close_fds=True,
-                preexec_fn=_child(sysroot, inside, open_files),
+                preexec_fn=child(sysroot, inside, open_files),
             )
         self.pid = self.process.pid
 

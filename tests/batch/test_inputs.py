@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from forensics.batch.inputs import Ignored, find_inputs
-from forensics.batch.result import ScanResult
+from forensics.batch.result import Input, ScanResult
 from forensics.errors import UsageError
 from tests.builders import apport
 
@@ -20,7 +20,7 @@ BUG = b'FATAL: bug condition "task->expire == 0" matched at src/task.c:285\n'
 TRAFFIC = b"Nov 23 10:00:00 lb1 haproxy[9]: 10.0.0.1:41 [23/Nov/2026:10:00:00.655] in b/s 1/0/3/6/9 200 27 - - ----\n"
 
 
-def found(*paths: str | Path) -> tuple[list[str | ScanResult], Ignored]:
+def found(*paths: str | Path) -> tuple[list[Input | ScanResult], Ignored]:
     ignored = Ignored()
     return list(find_inputs([str(path) for path in paths], ignored)), ignored
 
@@ -166,7 +166,7 @@ def test_a_crash_far_down_in_a_long_log_is_found(tmp_path: Path) -> None:
     (tmp_path / "haproxy.log").write_bytes(TRAFFIC * 30_000 + BUG)
     (tmp_path / "quiet.log").write_bytes(TRAFFIC * 30_000)
     (tmp_path / "haproxy.log.1.gz").write_bytes(gzip.compress(TRAFFIC * 30_000 + BUG, 1))
-    assert names(tmp_path) == ["haproxy.log", "haproxy.log.1.gz"]
+    assert found(tmp_path)[0] == [(str(tmp_path / "haproxy.log.1.gz"), str(tmp_path / "haproxy.log"))]
 
 
 def test_a_log_too_long_to_be_searched_is_an_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

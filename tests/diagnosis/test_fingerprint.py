@@ -43,32 +43,140 @@ def test_another_place_in_the_same_functions_changes_the_exact_fingerprint_alone
 
 
 CHANGES: list[dict[str, FactValue]] = [
-    {"crash__kind": "segfault"},
-    {"crash__condition": "x"},
-    {"crash__source_file": "src/fd.c"},
+    {"crash__kind": "watchdog"},
+    {"crash__kind": "signal_from_outside"},
     {"stack": STACK[1:]},
+    {"stack": (STACK[0], STACK[2])},
+    {"crash__library": "libc"},
 ]
 
 
 @pytest.mark.parametrize("changed", CHANGES)
-def test_another_kind_check_or_culprit_is_another_crash(changed: dict[str, FactValue]) -> None:
+def test_another_kind_of_death_function_or_caller_is_another_crash(changed: dict[str, FactValue]) -> None:
     """Each part counts."""
     assert fingerprint(crash(RACE, **changed)).stable != fingerprint(crash(RACE)).stable
 
 
-def test_only_the_first_five_culprits_count() -> None:
-    """Below them stands whoever called."""
-    segfault: dict[str, FactValue] = {"crash.kind": "segfault"}
-    one, other = crash(segfault, stack=(*STACK, "a")), crash(segfault, stack=(*STACK, "b"))
-    assert fingerprint(one).stable == fingerprint(other).stable
-    assert fingerprint(one).frames == STACK
+UNTOLD: list[dict[str, FactValue]] = [
+    {"crash__kind": "segfault"},
+    {"crash__kind": "unknown"},
+    {"crash__kind": "abort_now"},
+    {"crash__condition": ""},
+    {"crash__condition": "", "crash__source_file": ""},
+]
 
 
-def test_below_an_assertion_three_culprits_count() -> None:
-    """Static functions, which only debug symbols name, come soon after."""
-    one, other = crash(RACE, stack=STACK), crash(RACE, stack=(*STACK[:3], "http_action_track_sc"))
+@pytest.mark.parametrize("changed", UNTOLD)
+def test_what_some_witnesses_cannot_tell_changes_the_exact_fingerprint_alone(changed: dict[str, FactValue]) -> None:
+    """No backtrace tells the condition, eu-stack and a journal no signal."""
+    one, other = fingerprint(crash(RACE)), fingerprint(crash(RACE, **changed))
+    assert one.stable == other.stable and one.exact != other.exact
+
+
+def test_the_function_and_its_first_caller_count() -> None:
+    """Further down tail calls and inlining make other stacks for other witnesses."""
+    one, other = crash(RACE, stack=STACK), crash(RACE, stack=(*STACK[:2], "stktable_get_entry"))
     assert fingerprint(one).stable == fingerprint(other).stable
-    assert fingerprint(one).frames == STACK[:3]
+    assert fingerprint(one).frames == STACK[:2]
+
+
+def test_static_functions_are_no_callers() -> None:
+    """A stripped executable does not name them."""
+    named = crash(RACE, stack=(STACK[0], "smp_fetch_sc_tracked", *STACK[1:]))
+    assert fingerprint(named).stable == fingerprint(crash(RACE)).stable
+
+
+def test_the_catalogue_names_a_static_function_whose_check_failed() -> None:
+    """The trace has no name for it, the releases have; a core with symbols has it as well."""
+    trace = crash(RACE, stack=("?", "task_run_applet"), assertion__function="debug_parse_cli_bug")
+    core = crash(RACE, stack=("debug_parse_cli_bug", "cli_io_handler", "task_run_applet"))
+    assert fingerprint(trace).stable == fingerprint(core).stable
+
+
+def test_only_one_function_ends_an_endless_loop() -> None:
+    """2.6 does so in a fragment, which has no name in its own trace."""
+    spinning: dict[str, FactValue] = {"crash.kind": "spinning"}
+    trace = crash(spinning, stack=("?", "process_stream"))
+    core = crash(spinning, stack=("stream_dump_and_crash", "process_stream"))
+    assert fingerprint(trace).stable == fingerprint(core).stable
+
+
+def test_without_function_its_check_counts() -> None:
+    """A release that is newer than the catalogue."""
+    one, other = (crash(RACE, stack=("?", *STACK[1:]), crash__condition=text) for text in ("a", "b"))
+    assert fingerprint(one).stable != fingerprint(other).stable
+
+
+def test_without_function_and_check_the_place_counts() -> None:
+    """Many functions have the same caller."""
+    segfault: dict[str, FactValue] = {"crash.kind": "segfault", "stack": ("?", "task_run_applet")}
+    one, other = (fingerprint(crash(segfault, crash__offset=place)) for place in (16, 32))
+    assert one.stable != other.stable
+    assert "one build only" in one.basis
+
+
+def test_the_caller_alone_groups_nothing() -> None:
+    """It says which code is near, and that it says too little."""
+    mark = fingerprint(crash({"crash.kind": "segfault", "stack": ("?", "task_run_applet")}))
+    assert mark.stable.startswith("unknown-") and mark.frames == ("?", "task_run_applet")
+    assert "too little" in mark.basis
+
+
+def test_of_a_panic_the_first_and_the_last_function_above_the_scheduler_count() -> None:
+    """The dump of a panic ends there, and a signal finds the thread anywhere."""
+    panic: dict[str, FactValue] = {"crash.kind": "watchdog"}
+    core = fingerprint(crash(panic, stack=("epoll_wait", *STACK[1:], "process_runnable_tasks", "main")))
+    trace = fingerprint(crash(panic, stack=("?", *STACK[1:4])))
+    assert core.stable == trace.stable
+    assert core.frames == (STACK[1], STACK[3])
+
+
+def test_a_script_that_hangs_is_another_crash_than_what_called_it() -> None:
+    """The functions of Lua below it are static, or of a library without names."""
+    panic: dict[str, FactValue] = {"crash.kind": "watchdog"}
+    lua = fingerprint(crash(panic, stack=("?", "luaV_execute", "lua_resume", "hlua_ctx_resume", *STACK[1:4])))
+    assert lua.frames == ("lua_resume", "process_stream")
+    assert lua.stable != fingerprint(crash(panic, stack=STACK[1:4])).stable
+
+
+def test_a_panic_that_a_command_asked_for_is_none_of_the_watchdog() -> None:
+    """A thread of the CLI that hangs has the same functions."""
+    panic: dict[str, FactValue] = {"crash.kind": "watchdog", "stack": ("cli_io_handler", "task_process_applet")}
+    asked = crash(panic, debug__command="panic")
+    assert fingerprint(asked).stable != fingerprint(crash(panic)).stable
+
+
+APPLET: dict[str, FactValue] = {"crash.kind": "watchdog"}
+STATIC = ("cli_parse_request", "cli_io_handler", "task_run_applet", "run_tasks_from_lists")
+
+
+def test_of_an_applet_its_handler_counts_whoever_names_it() -> None:
+    """A frame does in a core with symbols, the applet's name in a dump: 2.6 has no name for a static function."""
+    core = fingerprint(crash(APPLET, stack=STATIC))
+    trace = crash(APPLET, stack=("?", "?", "task_run_applet"), task__applet="<CLI>")
+    dump = crash(APPLET, task__function="task_run_applet+0", task__applet="<CLI>")
+    assert {fingerprint(trace).stable, fingerprint(dump).stable} == {core.stable}
+    assert core.frames == ("cli_io_handler", "task_run_applet")
+
+
+def test_another_applet_is_another_crash() -> None:
+    """What runs them is the same."""
+    one, other = (crash(APPLET, stack=("?", "task_run_applet"), task__applet=name) for name in ("<CLI>", "<PEER>"))
+    assert fingerprint(one).stable != fingerprint(other).stable
+    unknown = fingerprint(crash(APPLET, stack=("?", "task_run_applet"), task__applet="<NEW>"))
+    assert unknown.frames == ("<NEW>", "task_run_applet")
+
+
+def test_some_applet_groups_nothing() -> None:
+    mark = fingerprint(crash(APPLET, stack=("?", "?", "task_run_applet")))
+    assert mark.stable.startswith("unknown-") and "too little" in mark.basis
+
+
+def test_a_library_counts_with_its_caller() -> None:
+    """Names of libc's functions depend on its symbols."""
+    segfault: dict[str, FactValue] = {"crash.kind": "segfault", "crash.library": "libc"}
+    named, nameless = (crash(segfault, stack=(name, *STACK[1:])) for name in ("__strlen_avx2", "?"))
+    assert fingerprint(named).stable == fingerprint(nameless).stable
 
 
 def test_without_any_name_modules_and_offsets_are_used_within_one_build() -> None:
@@ -111,8 +219,10 @@ def test_when_nothing_is_known_the_fingerprint_is_a_word_that_says_so() -> None:
 def test_an_assertion_without_a_stack_is_enough_and_the_basis_tells() -> None:
     """A log is often cut after the line of the check."""
     mark = fingerprint(crash(RACE, stack=""))
-    assert mark.basis == "assertion" and mark.stable != fingerprint(crash(RACE)).stable
-    assert fingerprint(crash(RACE)).basis == "assertion and stack"
+    assert mark.basis == "the failed check, no caller" and mark.stable != fingerprint(crash(RACE)).stable
+    assert fingerprint(crash(RACE)).basis == "the function that stopped and its caller"
+    named = fingerprint(crash(RACE, stack="", assertion__function="__task_queue"))
+    assert named.basis == "the function that stopped and the failed check, no caller"
 
 
 def test_the_file_of_a_fault_without_a_condition_takes_no_part() -> None:

@@ -72,14 +72,24 @@ def test_under_the_watchdog_the_thread_that_waits_may_be_another_one() -> None:
     hidden = replace(witness, stacks=(replace(stacks[0], frames=nameless), *stacks[1:]))
     found = {fact.name: fact for fact in collect_tables(hidden) if isinstance(fact, Fact)}
     # The state of the lock is what collect_locks() tells, once.
-    assert {name: found[name].value for name in WAIT if name in found} == {"lock.table": "clients", "lock.table_peers": True}
+    assert {name: found[name].value for name in WAIT if name in found} == {
+        "lock.table": "clients",
+        "lock.table_peers": True,
+    }
     assert found["lock.table"].source.thread == stacks[1].lwp
 
 
 def test_a_death_elsewhere_says_nothing_of_tables() -> None:
     crash = facts_of(golden.SAMPLES / "watchdog-loop-3.0.11/core.zst", PACKS)
     told = {fact.name for fact in crash.facts}
-    assert not told & {"task.expire", "task.process", "task.owner_table", "table.lock_state", "requeue.window", "lock.table"}
+    assert not told & {
+        "task.expire",
+        "task.process",
+        "task.owner_table",
+        "table.lock_state",
+        "requeue.window",
+        "lock.table",
+    }
 
 
 def stripped(name: str, folder: Path) -> Places:

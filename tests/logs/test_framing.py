@@ -229,3 +229,27 @@ def test_hostile_units_take_bounded_time(head: bytes, piece: bytes) -> None:
     evidence = parse_stream(io.BytesIO(raw))
     assert time.process_time() - started < 3
     assert evidence.lines_read <= raw.count(b"\n") + 3
+
+
+def _docker(text: str, stream: str = "stderr") -> str:
+    return json.dumps({"log": text, "stream": stream, "time": "2024-01-18T10:23:05.600716Z"}, separators=(",", ":"))
+
+
+def _cri(text: str, tag: str, stream: str = "stderr") -> str:
+    return f"2024-01-18T10:23:05.600716Z {stream} {tag} {text}"
+
+
+@pytest.mark.parametrize("between", [0, 1])
+@pytest.mark.parametrize("cut", range(1, 16, 2))
+@pytest.mark.parametrize("runtime", ["docker", "cri"])
+def test_a_word_that_a_runtime_broke_in_two_is_found(runtime: str, cut: int, between: int) -> None:
+    """Each part holds half of it, so that no search of the bytes finds it."""
+    words = "[ALERT]    (7) : Current worker (11) exited with code 139 (Segmentation fault)"
+    place = words.index("exited with code ") + cut
+    first, second = "x" * (16384 - place - 1) + " " + words[:place], words[place:]
+    if runtime == "docker":
+        lines = [_docker("hello\n"), _docker(first), *[_docker("other\n", "stdout")] * between, _docker(f"{second}\n")]
+    else:
+        lines = [_cri("hello", "F"), _cri(first, "P"), *[_cri("other", "F", "stdout")] * between, _cri(second, "F")]
+    log = parse(f"{line}\n".encode() for line in lines)
+    assert [one.pid for one in log.exits] == [11]

@@ -155,7 +155,7 @@ def test_eu_stack_is_read() -> None:
     )
     found = backtrace(text_lines(text))
     assert [(thread.lwp, [frame.function for frame in thread.frames]) for thread in found.threads] == [
-        (7, ["debug_parse_cli_bug"]),
+        (7, ["debug_parse_cli_bug", "x"]),
         (8, ["epoll_wait"]),
     ]
 

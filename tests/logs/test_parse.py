@@ -52,6 +52,13 @@ SHARDS = st.sampled_from(
         b"haproxy[1]: unhandled exception: DABT (lower EL), ESR 0x92000046, level 2 translation fault in x[1+2]",
         b"pc : 0000000000000005", b"Code: aa0003e1 (b900001f)", b"ProblemType: Crash", b"Signal: 11",
         b"WARNING: warn condition \"x\" matched at a:1", b"All workers exited. Exiting... (139)",
+        b"matched at src/task.c:285", b"src/task.c:285\n", b"matched at src/debug.c:405", b"condition x matched at ",
+        b"    Exit Code:    139\n", b"    Reason: OOMKilled\n", b"    Image: haproxy:2.9.6\n", b"OOMKilled\": false",
+        b"haproxy_1 exited with code 139\n", b"  Command Line: /usr/sbin/haproxy -W\n", b"pkg_version: 2.4.22\n",
+        b"pkg_release: 3.el9\n", b"pkg_name: haproxy\n", b"Known bugs: http://h/bugs/bugs-2.9.0.html\n",
+        b"shared library 'x' brings a different and inconsistent definition of symbol 'y'\n",
+        b"[ALERT] (7) : Failed to allocate pool 'x' of size 1 : y. Aborting.\n", b"0x55a2e4ce1d16\n", b"#1 0x55a2e4ce1d17\n",
+        b"55a2e4c00000-55a2e4d00000 r-xp 00000000 fd:00 1 /usr/sbin/haproxy\n", b"exit-on-failure: killing every\n",
     ]
 )  # fmt: skip
 
@@ -99,6 +106,8 @@ def test_a_damaged_log_gives_evidence(name: str, carrier: object, at: int, junk:
         b"Code: c6 ", b"-", b"<1>1 a b c d e [", b"COREDUMP_PID=1 ", b"curr_task=fct=0x1(a", b"\xf0\x9f",
         b"{\"log\":", b"1", b"a",
         b"* thread #1", b"frame #0: 0x1 a`", b"frame #0: 0x1 a`b [inlined] ", b" at a:1", b"a(b+0x1)[0x1", b"[0x1]", b"0x1",
+        b"matched at a/", b"condition x matched at ", b"src/task.c:", b"Image: haproxy:2.", b"/haproxy", b"0x55555 ", b"55555-",
+        b"cmdline: ", b"Package: haproxy-2.4.", b"OOMKilled haproxy", b"Exit Code: 1", b"Module haproxy from deb haproxy-2.",
         b"haproxy[1]: unhandled ", b"A level ", b"Code: aa0003e1 ", b"Code: (", b"pc : 1", b"[pool:", b" fe=", b"frontend=a ",
         b"req=0x1 (f=0x1 an=", b"of size READ of size 1", b"caller: 0x1 (", b"@0x1 (+1) = 0x1 (", b"address 0x1 ",
         b"AddressSanitizer: address ", b"Contents around address 0x1+", b" handler=0x1(", b"Package: haproxy ",

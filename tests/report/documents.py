@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forensics.absence import Absence
-from forensics.diagnosis.finding import CandidateFix, Evidence, Exclusion, Finding, Fingerprint
+from forensics.diagnosis.finding import Answer, CandidateFix, Evidence, Exclusion, Finding, Fingerprint, Question
 from forensics.evidence.timeline.entry import TimelineEntry
 from forensics.report.document import (
     CrashSummary,
@@ -227,6 +227,7 @@ def hostile() -> Report:
         crash=CrashSummary(bad, bad, bad, 1, bad, bad, bad, ThreadRef(1, 1), bad, bad),
         threads=(stack, Thread(2, 2, False, bad, (frame(0, bad),))),
         modules=(ModuleEntry(bad, bad, bad, (bad,)),),
+        questions=(Question(bad, bad, bad, (Answer(bad, "fits", bad, bad),)),),
         state={bad: [bad], "x": bad},
         timeline=(TimelineEntry(bad, bad, -1.0, bad, bad, 2, Source(bad, bad, line=1)), TimelineEntry(what=bad)),
         findings=(

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from forensics.diagnosis.finding import Evidence, Exclusion
+from forensics.absence import Absence
+from forensics.diagnosis.finding import Answer, Evidence, Exclusion, Question
 from forensics.report.document import CrashSummary, DatedAssertion, Process, Report, StackFrame, Thread
 from forensics.report.markdown import render_markdown
 from forensics.report.markup import cell, code, fenced, prose
@@ -325,6 +326,40 @@ def test_what_would_make_surer_is_told_once() -> None:
     assert "surer with: the core with debug symbols" in render_text(report)
     stepped = replace(report, next_steps=("Get the core with debug symbols of its build-id",))
     assert "surer with" not in render_text(stepped)
+
+
+def test_what_would_decide_is_asked_first_and_told_in_full_below() -> None:
+    """The best question stands on the first screen, a line for each candidate; all stand below and in Markdown."""
+    stack = Question("stack", "functions", "the core", (Answer("a/b", "fits", "f <- g", "h", True), Answer("c/d", "fits", "i")))
+    state = Question("requeue.window", "lock", "", (Answer("a/b", "proves", "unlocked", "locked"),))
+    text = render_text(replace(documents.from_log_alone(), questions=(stack, state)))
+    first, _, rest = text.partition("EVIDENCE")
+    assert first.count("a/b: f <- g; ruled out by h\n") == 2
+    assert first.index("WHAT WOULD DECIDE") < first.index("WHAT TO DO NOW")
+    assert "  (1 more fact would help: see WHAT WOULD DECIDE, below)\n" in first
+    assert "    a/b: proven by unlocked; ruled out by locked\n" in first
+    assert "surer with" not in first
+    assert "WHAT WOULD DECIDE" not in rest
+    written = render_markdown(replace(documents.from_log_alone(), questions=(stack, state)))
+    assert "- **functions** (the core)\n  - `a/b`: f \\<- g; ruled out by h\n  - `c/d`: i\n- **lock**\n" in written
+
+
+def test_crashes_that_are_not_ruled_out_are_no_findings() -> None:
+    question = Question("stack", "functions", "the core", (Answer("a/b", "fits", "f"), Answer("c/d", "fits", "g")))
+    text = render_text(Report(crash=CrashSummary("bug_on"), questions=(question,)))
+    assert "NO KNOWN CRASH MATCHES\n  2 known crashes are not ruled out: too little is known to tell\n" in text
+
+
+def test_a_check_that_the_release_does_not_have_is_a_warning() -> None:
+    gap = Absence("assertion at src/task.c:4 in 2.9.6", "no such assertion there")
+    text = render_text(Report(crash=CrashSummary("bug_on"), gaps=(gap,)))
+    assert "! no assertion at src/task.c:4 in 2.9.6 as it was released: see WHAT COULD NOT BE HAD\n" in text
+
+
+def test_several_checks_at_a_line_are_listed() -> None:
+    told = DatedAssertion("", ("2.6.0",), "derived", "x", ("BUG_ON in f(): 2.6.0", "BUG_ON in g(): 2.7.0"))
+    text = render_text(Report(crash=CrashSummary("bug_on", assertion=told)))
+    assert "inside    one of BUG_ON in f(): 2.6.0; BUG_ON in g(): 2.7.0\n" in text
 
 
 def test_what_is_inferred_of_code_without_a_name_stands_below_it_and_in_the_document() -> None:

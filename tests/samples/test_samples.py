@@ -40,7 +40,10 @@ VERDICTS = [
     ("bug-on-3.4.7", ("core.zst",), DELIBERATE, "probable"),
     ("bug-on-3.4.7", ("worker.log",), DELIBERATE, "probable"),
     ("panic-3.4.7", ("worker.log",), DELIBERATE, "probable"),
+    ("journal-bug-3.4.7", ("journal.log",), DELIBERATE, "probable"),
 ]
+
+ROTATED = ("haproxy.log", "haproxy.log.1.gz", "haproxy.log.2.gz")
 
 #: (sample, files, kind, signal): how it died.
 DEATHS = [
@@ -57,6 +60,9 @@ DEATHS = [
     # Who called abort() is lost with the stack: a self-sent SIGABRT alone is no verdict.
     ("truncated-2.9.6", ("core.zst",), "unknown", "SIGABRT"),
     ("truncated-2.9.6", ("core.zst", "worker.log"), "watchdog", "SIGABRT"),
+    ("journal-bug-3.4.7", ("journal.log",), "bug_on", "SIGILL"),
+    ("container-lua-loop-3.2.26", ("container-json.log",), "watchdog", "SIGABRT"),
+    ("rotated-double-free-3.0.11", ROTATED, "pool_corruption", "SIGILL"),
 ]
 
 

@@ -17,6 +17,8 @@ from forensics.record import field, open_record, replace
 
 #: Kinds of happenings told one by one on each side; requests told one by one before the death.
 _KINDS, _REQUESTS = 12, 3
+#: Kinds of which a log has few lines.
+_RARE = ("start", "reload", "failed start", "stop")
 #: Endings of requests that are counted on their own.
 _ENDINGS = 5
 
@@ -94,7 +96,10 @@ def told_after(tally: Tally) -> Iterator[Told]:
 
 def _happenings(tally: Tally) -> Iterator[Told]:
     """The latest kinds; how many there were besides."""
-    told = sorted(tally.groups.values(), key=lambda one: one.last.line)
+    every = sorted(tally.groups.values(), key=lambda one: one.last.line)
+    rare = [one for one in every if one.what in _RARE]
+    told = [one for one in every if one.what not in _RARE]
+    yield from rare
     yield from told[-_KINDS:]
     left = told[:-_KINDS]
     if left:

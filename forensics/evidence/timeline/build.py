@@ -202,7 +202,7 @@ def _gaps(
 ) -> Iterator[Absence]:
     for one, death, clock in zip(logs, deaths, clocks, strict=True):
         name = one.log.name
-        if one.incident is None and when is None:
+        if one.incident is None and when is None and len(logs) > 1:
             why = "no input tells the time of the death, so its lines cannot be put around it"
             yield Absence(f"timeline of {name}", why, "a log of the death with times: `journalctl -o json`")
         if not one.near:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from forensics.absence import Absence
 from forensics.evidence.timeline.told import Told
 from forensics.logs import (
     BugReport,
@@ -87,12 +88,16 @@ def _words(event: Fatal) -> tuple[str, str]:
         case SystemdExit():
             return "exit", f"{event.unit}: {event.code}, status {event.status}"
         case Mention():
-            return ("death", event.value) if event.what in _FATAL else ("", "")
+            return ("death", _FATAL[event.what] + event.value) if event.what in _FATAL else ("", "")
         case PastedBacktrace():
             return "", ""
 
 
-_FATAL = frozenset({"libc abort", "asan", "lua", "openssl", "pool", "spinning"})
+#: Mentions that end a process, and what their words need to be understood.
+_FATAL = {
+    "libc abort": "", "asan": "AddressSanitizer: ", "lua": "Lua: ", "openssl": "", "pool": "damaged pool: ",
+    "spinning": "",
+}  # fmt: skip
 
 
 def told_around(log: LogEvidence, incident: Incident) -> Iterator[Told]:
@@ -122,5 +127,7 @@ def _soon(one: Origin, death: Origin) -> bool:
 
 
 def _name(incident: Incident) -> str:
-    pid = f" of process {incident.pid}" if incident.pid is not None else ""
-    return f"incident {incident.number}{pid}"
+    pid = f", process {incident.pid}" if incident.pid is not None else ""
+    fatal = incident.evidence.fatal()
+    words = "" if isinstance(fatal, Absence) else _words(fatal)[1]
+    return f"incident {incident.number}{pid}" + (f": {words}" if words else "")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from forensics.absence import Absence
 from forensics.haproxy.death.memory_text import iter_texts
-from forensics.haproxy.death.record import Stall, Stuck
-from forensics.haproxy.death.stuck import KINDS, interrupted, stuck_in
+from forensics.haproxy.death.record import Stall
+from forensics.haproxy.death.stuck import WAITS, interrupted, stuck_in, stuck_text
 from forensics.haproxy.locks.waits import iter_waits
 from forensics.haproxy.occupation import BUSY, CRASHED, IDLE, STOPPED, occupation_of
 from forensics.haproxy.state import State
@@ -25,9 +25,6 @@ _FLAGS = (("ha_thread_ctx", "thread_ctx"), ("ha_thread_info", "thread_info"))
 #: A line of a thread dump, as all releases write it: `*` is the thread that asked, `>` a stuck one.
 _DUMPED = re.compile(rb"([* ])([> ])Thread (\d{1,4}) {0,3}: id=0x[0-9a-f]{1,16} act=")
 
-#: What a thread waits for that another one has.
-_WAITS = ("lock", "isolation", "malloc_trim", "malloc")
-
 #: Suspects that an explanation names.
 _MOST_NAMED = 3
 
@@ -43,12 +40,12 @@ def find_stall(
         subject = next((one for one in stacks if one.number == min(marked)), crashed)
     stuck = stuck_in(process, subject, below=below if subject is crashed else ())
     suspects: tuple[int, ...] = ()
-    if stuck.what in _WAITS:
+    if stuck.what in WAITS:
         # A wait shows in the code that spins, also where that has no name.
         waiting = {one.lwp for one in iter_waits(State(process, tuple(stacks)))}
         others = (one for one in stacks if one is not subject and one.lwp not in waiting)
         suspects = tuple(one.number for one in others if _may_hold(one, process))
-    return Stall(stuck, len(marked), source, stuck.what in _WAITS, suspects, trust)
+    return Stall(stuck, len(marked), source, stuck.what in WAITS, suspects, trust)
 
 
 def _marked(process: Process, stacks: Sequence[ThreadStack]) -> tuple[frozenset[int], str, str]:
@@ -72,23 +69,17 @@ def _may_hold(stack: ThreadStack, process: Process) -> bool:
     occupation = occupation_of([frame.function for frame in interrupted(stack)])
     if occupation.rank == IDLE:
         return False
-    return occupation.rank in (CRASHED, STOPPED, BUSY) and stuck_in(process, stack).what not in (*_WAITS, "poller")
+    return occupation.rank in (CRASHED, STOPPED, BUSY) and stuck_in(process, stack).what not in (*WAITS, "poller")
 
 
 def explain(stall: Stall) -> str:
     """The stall as one sentence."""
     stuck = stall.stuck
-    where = f" ({stuck.function}())" if stuck.function else ""
-    said = f"thread {stuck.thread} made no progress for seconds, stuck in {_said(stuck)}{where}"
+    said = stuck_text(stuck)
     if stall.victim:
         said += f"; {_culprit(stall)}"
     others = stall.number - 1
     return said + (f"; {others} more {'threads were' if others > 1 else 'thread was'} stuck" if others > 0 else "")
-
-
-def _said(stuck: Stuck) -> str:
-    words = KINDS[stuck.what]
-    return words.replace("waiting for", "a wait for", 1) if stuck.what in ("lock", "isolation") else words
 
 
 def _culprit(stall: Stall) -> str:

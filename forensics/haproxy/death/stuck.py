@@ -7,7 +7,7 @@ for a lock of HAProxy's spins, and is.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from forensics.absence import Absence
 from forensics.elf.constants import EM_AARCH64, EM_X86_64
@@ -33,6 +33,9 @@ KINDS = {
     "poller": "the poller",
     "code": "code that did not come back",
 }
+
+#: What a thread waits for that another one has.
+WAITS = ("lock", "isolation", "malloc_trim", "malloc")
 
 #: Innermost functions that wait: progressive locks (include/import/plock.h), HAProxy's and libc's.
 _LOCK = re.compile(
@@ -94,16 +97,35 @@ def stuck_in(process: Process, stack: ThreadStack, *, below: Sequence[Frame] = (
     """What the thread did; ``below`` are the frames that count where no signal handler separates them."""
     frames = tuple(below) or interrupted(stack)
     names = [plain_name(frame.function) for frame in frames]
-    what, function, evidence = _decide(process, frames, names)
+    files = [frame.module.rsplit("/", 1)[-1] for frame in frames]
+    what, function, evidence = _decide(names, files, lambda: _pauses(process, frames))
     return Stuck(what, stack.number, function, evidence)
 
 
-def _decide(process: Process, frames: Sequence[Frame], names: Sequence[str]) -> tuple[str, str, str]:
+def stuck_text(stuck: Stuck) -> str:
+    """One phrase: which thread, and what it was stuck in."""
+    words = KINDS[stuck.what]
+    if stuck.what in ("lock", "isolation"):
+        words = words.replace("waiting for", "a wait for", 1)
+    where = f" ({stuck.function}())" if stuck.function else ""
+    return f"thread {stuck.thread} made no progress for seconds, stuck in {words}{where}"
+
+
+def stuck_by_names(number: int, names: Sequence[str], files: Sequence[str]) -> Stuck:
+    """The same from names alone, as a dump in a log has them: those below the signal, innermost first.
+
+    ``names`` are plain, "" where there is none; ``files`` are the names of the libraries, "" for HAProxy itself.
+    """
+    what, function, evidence = _decide(names, files, lambda: "")
+    return Stuck(what, number, function, evidence)
+
+
+def _decide(names: Sequence[str], files: Sequence[str], pauses: Callable[[], str]) -> tuple[str, str, str]:
     """The word of KINDS, the function that tells, and what shows it."""
     telling = [name for name in names if name and not _SCHEDULER.match(name)]
     innermost = telling[0] if telling else ""
     waiting = next((name for name in names[:_WAITING] if _LOCK.match(name)), "")
-    found = _kinds(frames, names)
+    found = _kinds(names, files)
     if waiting:
         arena = next((one for one in found if one[0] in ("malloc_trim", "malloc")), None)
         if arena is not None:
@@ -111,7 +133,7 @@ def _decide(process: Process, frames: Sequence[Frame], names: Sequence[str]) -> 
         caller = next((name for name in telling if not _LOCK.match(name)), waiting)
         return "lock", caller, f"{waiting}() is the innermost function"
     if not found or found[0][0] in ("cli", "map", "poller"):
-        loop = _pauses(process, frames)
+        loop = pauses()
         if loop:
             return "lock", innermost, loop
     if found:
@@ -120,7 +142,7 @@ def _decide(process: Process, frames: Sequence[Frame], names: Sequence[str]) -> 
     return "code", innermost, evidence
 
 
-def _kinds(frames: Sequence[Frame], names: Sequence[str]) -> list[tuple[str, str, str]]:
+def _kinds(names: Sequence[str], files: Sequence[str]) -> list[tuple[str, str, str]]:
     """Each rule that fits: its word, the function, and what shows it."""
     found = []
     for what, shape, most in _RULES:
@@ -129,14 +151,10 @@ def _kinds(frames: Sequence[Frame], names: Sequence[str]) -> list[tuple[str, str
             found.append((what, names[place], f"{names[place]}() on the stack"))
             continue
         library = next((one for word, one in _LIBRARIES if word == what), None)
-        inside = next((at for at, frame in enumerate(frames[:most]) if library and library.match(_file(frame))), None)
+        inside = next((at for at, file in enumerate(files[:most]) if library and library.match(file)), None)
         if inside is not None:
-            found.append((what, names[inside], f"{_file(frames[inside])} on the stack"))
+            found.append((what, names[inside], f"{files[inside]} on the stack"))
     return found
-
-
-def _file(frame: Frame) -> str:
-    return frame.module.rsplit("/", 1)[-1]
 
 
 def _pauses(process: Process, frames: Sequence[Frame]) -> str:

@@ -9,10 +9,12 @@ from forensics.logs.happenings.happening import Happening
 from forensics.logs.limits import Kept
 from forensics.logs.line import Record
 
-#: "New worker" up to 3.0, "Initializing new worker" since 3.1; "Reloading HAProxy" is said by the master (2.5) and,
-#: with "Starting" and the like, by systemd of a unit whose description begins so.
-CLUES = (Clue(b"ew worker "), Clue(b"ing HAProxy"))
+#: "New worker" up to 3.0, "Initializing new worker" since 3.1: every start and every reload makes one.
+CLUES = (Clue(b"ew worker "),)
 
+
+#: A unit by its name or, up to systemd 248, by its description.
+_UNIT = r"(?:haproxy\S{0,64}\.service|HA-?Proxy)\b"
 
 #: What it is, a plain substring that the line holds, its shape, and how it is told ({0} is the first group).
 _SHAPES: tuple[tuple[str, str, re.Pattern[str], str], ...] = tuple(
@@ -23,9 +25,11 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str], str], ...] = tuple(
         ("reload", "Reexecuting Master", r"Reexecuting Master process( in waitpid mode)?", "the master reloads{0}"),
         ("reload", "Reloading HAProxy", r"Reloading HAProxy( \(hard-reload\))?", "reload asked for{0}"),
         ("reload", "Reload", r"Reloading (\S{1,128}\.service)\b", "reload of {0} asked for"),
-        ("reload", "Reload", r"^Reloaded (?:\S{1,128}\.service|HA-?Proxy)\b", "reload done"),
-        ("start", "Start", r"^Start(?:ing|ed) (?:haproxy\S{0,64}\.service|HA-?Proxy)\b", "systemd started the service"),
-        ("stop", "Stopp", r"^Stopp(?:ing|ed) (?:haproxy\S{0,64}\.service|HA-?Proxy)\b", "systemd stopped the service"),
+        ("reload", "Reload", rf"^Reloaded {_UNIT}", "reload done"),
+        ("start", "Starting", rf"^Starting {_UNIT}", "systemd starts the service"),
+        ("start", "Started", rf"^Started {_UNIT}", "the service is up"),
+        ("stop", "Stopping", rf"^Stopping {_UNIT}", "systemd stops the service"),
+        ("stop", "Stopped", rf"^Stopped {_UNIT}", "the service is down"),
         ("start", "cheduled restart", r"Scheduled restart job, restart counter is at (\d{1,9})",
          "systemd restarts the service (restart {0})"),
         ("failed start", "Loading failure", r"Loading failure!", "a new configuration could not be loaded"),
@@ -57,5 +61,5 @@ def lifecycle_of(record: Record) -> Happening | None:
     for what, guard, shape, told in _SHAPES:
         if guard in record.text and (match := shape.search(record.text)):
             text = told.format(*(each or "" for each in match.groups()))
-            return Happening(what, text, record.line, told, record.origin)
+            return Happening(what, text, record.line, text, record.origin)
     return None

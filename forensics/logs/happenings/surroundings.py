@@ -23,8 +23,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (what, guard, re.compile(pattern))
     for what, guard, pattern in (
         ("server", "erver ", rf"{_SERVER}(?:{_STATES})){_REASON}"),
-        ("server", "no server available", rf"({_KINDS} '?[^\s']{{1,256}}'? has no server available)"),
-        ("proxy", "Proxy ", r"(?<!A)(Proxy \S{1,256} (?:started(?=\.)|(?:hard-)?stopped(?= \()))"),
+        ("server", "no server available", rf"{_KINDS} ('?[^\s']{{1,256}}'? has no server available)"),
         ("proxy", "Paused ", r"^((?:Paused|Resumed) \S{1,32} \S{1,256})\.$"),
         ("limit", " reached ", r"([Pp]roxy \S{1,256} reached (?:system FD|process FD|system memory) limit)"),
         ("limit", " reached ", r"([Pp]roxy \S{1,256} reached the configured maximum connection limit)"),
@@ -45,6 +44,9 @@ NEEDLES = (
     b"Reexec", b"cheduled restart",
 )  # fmt: skip
 
+#: A reload says so of each one: they are told together.
+_PROXY = re.compile(r"(?<!A)Proxy \S{1,256} (started(?=\.)|(?:hard-)?stopped(?= \())")
+
 #: "client:port [date] frontend/bind: WHY": a connection that never became a session (session.c, conn_err_code_str).
 _EMBRYONIC = re.compile(
     r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d{1,6})?\] ([^\s/]{1,256})/[^\s:]{1,256}: ([^:(]{3,128})"
@@ -56,8 +58,10 @@ def happening_of(record: Record) -> Happening | None:
     text = record.text
     for what, guard, shape in _SHAPES:
         if guard in text and (match := shape.search(text)):
-            told = ": ".join(part.strip() for part in match.groups() if part)
+            told = ": ".join(part.strip().replace("'", "") for part in match.groups() if part)
             return Happening(what, told, record.line, told, record.origin)
+    if "Proxy " in text and (match := _PROXY.search(text)):
+        return Happening("proxy", f"a proxy was {match[1]}", record.line, match[1], record.origin)
     if "[" in text and (match := _EMBRYONIC.search(text)):
         told = f"{match[2].strip()} on frontend {match[1]}"
         return Happening("connection error", told, record.line, told, record.origin)

@@ -151,7 +151,8 @@ def test_every_kind_is_declared() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["Server a/b ", "[24/Nov/2026:23:10:11] ", " ---- 1/1/1/1/1 0/", "Connect() failed for backend ", "Proxy a "]
+    "piece",
+    ["Server a/b ", "[24/Nov/2026:23:10:11] ", " ---- 1/1/1/1/1 0/", "Connect() failed for backend ", "Proxy a "],
 )
 def test_hostile_surroundings_are_bounded(tmp_path: Path, piece: str) -> None:
     """Long lines that begin like what is looked for, a hundred times over."""

@@ -1,0 +1,4 @@
+"""The shapes in which deaths are written, of all releases, by who wrote them: what facts each gives.
+
+Real lines, or made as the source prints.
+"""
