@@ -87,7 +87,7 @@ def parse_foreign_frame(text: str, line: int, listed: bool) -> PastedFrame | Non
 
 def parse_valgrind_frame(text: str, line: int) -> PastedFrame | None:
     """The frame that a line of valgrind shows, None for any other line; the first of a stack counts from 0."""
-    match = _VALGRIND.match(text) if text.startswith("==") else None
+    match = _VALGRIND.match(text.lstrip()) if "== " in text else None
     if match is None:
         return None
     name = UNNAMED if match[3] == "???" else plain_name(match[3])

@@ -77,6 +77,8 @@ VALGRIND = """\
 
 def test_valgrind_tells_where_the_process_ended() -> None:
     """And before it of what went on."""
+    indented = "".join(f"\t{line}" for line in VALGRIND.splitlines(keepends=True))
+    assert crash_of_text(indented).all("stack")[0].value == (*STACK, "?")
     crash = crash_of_text(VALGRIND)
     assert crash.all("stack")[0].value == (*STACK, "?")
     assert [crash.all(name)[0].value for name in ("crash.signal", "crash.source_line")] == ["SIGSEGV", 42]
