@@ -343,6 +343,10 @@ def _told(log: LogFiles, incident: Incident | None, places: Places) -> Iterator[
     if places.executable:
         evidence = yield from _with_executable(evidence, log.name, places)
     yield from collect_log(evidence, log.name)
+    if len(log.files) == 1:
+        from forensics.evidence.quoted_config import quoted_config
+
+        yield from quoted_config(log.files[0])
 
 
 def _with_executable(log: LogEvidence, path: str, places: Places) -> Generator[Fact | Absence, None, LogEvidence]:

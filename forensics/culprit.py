@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from forensics.names import UNNAMED, plain_name
 
 #: Functions that are on a stack because the process is dying or is being dumped. HAProxy's own come
-#: first; `ha_crash_now` is the inlined body of BUG_ON up to 2.7, `complain*` prints it since 3.2.
+#: first; `ha_crash_now` is the inlined body of BUG_ON up to 2.7, `complain*` prints it since 3.2; `a_crash` is musl's
+#: abort().
 _DYING = frozenset(
     """
     ha_backtrace_to_stderr ha_dump_backtrace ha_panic ha_stuck_warning wdt_handler debug_handler
@@ -22,7 +23,7 @@ _DYING = frozenset(
     __libc_message __libc_message_impl __libc_fatal malloc_printerr __fortify_fail __fortify_fail_abort
     __chk_fail __stack_chk_fail __stack_chk_fail_local __assert_fail __assert_fail_base __assert_perror_fail
     __pthread_kill_implementation __pthread_kill_internal __pthread_kill __abort __abort_msg
-    __restore_rt __restore_sigs __restore __kernel_rt_sigreturn __kernel_sigreturn __default_rt_sa_restorer
+    a_crash __restore_rt __restore_sigs __restore __kernel_rt_sigreturn __kernel_sigreturn __default_rt_sa_restorer
     """.split()
 )
 #: Families: every release names the parts of its thread dump anew.

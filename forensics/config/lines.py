@@ -58,6 +58,12 @@ def iter_lines(lines: Iterable[bytes], path: str) -> Iterator[Line]:
         yield Line(tuple(words[1:] if prefix else words), path, number, section, name, False, prefix, depth > 0)
 
 
+def opens_section(line: bytes) -> bool:
+    """Whether a line, indented or not, is a section's keyword with its name and what it takes its defaults from."""
+    words = split_words(line)
+    return bool(words) and words[0] in SECTIONS and (len(words) < 3 or (len(words) == 4 and words[2] == "from"))
+
+
 def looks_like_config(head: bytes) -> bool:
     """Whether text begins like haproxy.cfg: a section keyword alone at the start of a line, and no log lines."""
     found = 0

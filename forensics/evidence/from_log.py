@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from forensics.absence import Absence
 from forensics.culprit import culprit_index
@@ -15,8 +14,10 @@ from forensics.evidence.from_place import collect_place, quoted_place
 from forensics.evidence.from_process import aftermath, collect_process, no_death
 from forensics.evidence.from_report import announced, collect_report, silent_pool_check
 from forensics.evidence.from_signal import signal_of_bug, signal_of_exit
+from forensics.evidence.how_pasted import kind_of, signal_of
 from forensics.evidence.library import library_of
 from forensics.evidence.named_addresses import listed_stack
+from forensics.evidence.waited_lock import waited_lock
 from forensics.logs import (
     BugReport,
     CoredumpFrame,
@@ -28,22 +29,17 @@ from forensics.logs import (
     OutOfMemory,
     Panic,
     PastedBacktrace,
-    PastedFrame,
     SystemdExit,
     ThreadDump,
     TraceFrame,
     WorkerExit,
     culprit_frames,
 )
+from forensics.logs.fatal import is_haproxy
 from forensics.names import UNNAMED, plain_name
 from forensics.record import replace
 from forensics.source import Source
 
-#: Size of struct stktable on x86-64 in 2.9, the largest of all releases before sharding (2.8: 664 bytes; measured by
-#: compiling include/haproxy/stick_table-t.h). With the patch for 2.9.6 and 32 shards, updt_lock was at 0x7c0 (GH-2508).
-_UNSHARDED = 768
-_LOCK = re.compile(r"\block=(?:lock@entry=)?0x([0-9a-f]{1,16})\b")
-_TABLE = re.compile(r"\bt=(?:t@entry=)?0x([0-9a-f]{1,16})\b")
 _APPLET = re.compile(r"<[A-Z_]{1,32}>")
 
 #: Who ends HAProxy by a signal, where only the signal is known.
@@ -58,12 +54,43 @@ _DEATHS = {
 _NAMING = "the executable that ran, with `--exe`, which names function and line; or the call trace in the worker's log"
 _BACKTRACE = "the core; gdb's backtrace of it; or the call trace of the worker's log"
 
+_CORES = "`sysctl kernel.core_pattern`, and the program that it names"
+_CORES_OF_BSD = (
+    "`sysctl kern.coredump kern.corefile kern.sugid_coredump`: a process that gave up root needs the last one"
+)
+
 #: Checks that failed before the death and are told, the latest.
 _MOST_WARNINGS = 32
 
 
 def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
-    """The facts of the last death that the log at ``path`` tells of, or an incident of it."""
+    """The facts of the last death that the log at ``path`` tells of, or an incident of it.
+
+    The witness closest to the death may have no stack, as the kernel: then another one's counts.
+    """
+    told = list(_collect(log, path))
+    more = [] if any(isinstance(one, Fact) and one.name == "stack" for one in told) else _other_stack(log, path, told)
+    lost = ("stack", "crash.function") if more else ()
+    yield from (one for one in told if isinstance(one, Fact) or one.subject not in lost)
+    yield from more
+
+
+def _other_stack(log: LogEvidence, path: str, told: Sequence[Fact | Absence]) -> list[Fact]:
+    """What the latest pasted or collected stack with a name tells, and nobody told yet; nothing where there is none."""
+    known = {one.name for one in told if isinstance(one, Fact)}
+    witnesses = (
+        *(_pasted(paste, path) for paste in reversed(log.backtraces)),
+        *(_coredump(report, path) for report in reversed(log.coredumps) if is_haproxy(report.comm)),
+    )
+    for witness in witnesses:
+        facts = [one for one in witness if isinstance(one, Fact)]
+        if any(one.name == "stack" for one in facts):
+            return [one for one in facts if one.name not in known]
+    return []
+
+
+def _collect(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """What the witness closest to the death tells, and all that is told beside it."""
     yield from _versions(log, path)
     fatal = log.fatal()
     quoted = quoted_place(log, fatal)
@@ -86,7 +113,7 @@ def collect_log(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
         refused = next((one for one in log.mentions if one.what == "core refused"), None)
         if refused is not None:
             reason = f"line {refused.line} of {path}: the kernel wrote none, {refused.value}"
-            yield Absence("core of the process", reason, "`sysctl kernel.core_pattern`, and the program that it names")
+            yield Absence("core of the process", reason, _CORES_OF_BSD if " dump" in refused.value else _CORES)
 
 
 def _aftermath(absent: Absence, log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
@@ -248,7 +275,7 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
     threads, crashed = paste.threads, paste.crashed
     if crashed is None:
         source = Source(path, "signal that a debugger or collector names", line=paste.line)
-        yield _kind(paste.signal, (), source)
+        yield kind_of(paste.signal, (), source)
         if paste.signal:
             yield Fact("crash.signal", paste.signal, source)
         return
@@ -259,9 +286,8 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
         UNNAMED if frame.function == UNNAMED else f"[{name}]" if frame.inlined_guess else name
         for frame, name in zip(crashed.frames, functions, strict=True)
     )[start:]
-    yield _kind(paste.signal, functions, source)
-    if paste.signal:
-        yield Fact("crash.signal", paste.signal, source)
+    yield kind_of(paste.signal, functions, source)
+    yield from signal_of(paste.signal, functions, source)
     culprit = crashed.frames[start] if start < len(crashed.frames) else None
     if culprit is not None and culprit.file and culprit.line_number:
         yield Fact("crash.source_file", culprit.file, source)
@@ -271,35 +297,10 @@ def _pasted(paste: PastedBacktrace, path: str) -> Iterator[Fact | Absence]:
     if culprit is not None:
         yield from _library(culprit.module, culprit.file, source)
     yield _stack(names, source)
-    yield from _waited_lock(crashed.frames, path)
+    yield from waited_lock(crashed.frames, path)
     others = {plain_name(frame.function) for one in threads if one is not crashed for frame in one.frames}
     if others - {UNNAMED}:
         yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), Source(path, "pasted backtrace"))
-
-
-def _waited_lock(frames: Sequence[PastedFrame], path: str) -> Iterator[Fact]:
-    """Whether the lock that a stick-table function waits for lies beyond the end of an unsharded table."""
-    for inner, outer in pairwise(frame for frame in frames if frame.address is not None or frame.args):
-        lock, table = _LOCK.search(inner.args), _TABLE.search(outer.args)
-        if "pl_wait" in inner.function and outer.function.startswith("stktable_") and lock and table:
-            offset = int(lock[1], 16) - int(table[1], 16)
-            if _UNSHARDED <= offset < 1 << 20:
-                what = (
-                    f"the lock is {offset:#x} bytes into the table, struct stktable without shards has {_UNSHARDED:#x}"
-                )
-                yield Fact("stktable.sharded", True, Source(path, what, line=outer.line), "derived")
-            return
-
-
-def _kind(signal: str | None, functions: Sequence[str], source: Source) -> Fact | Absence:
-    """The kind of death that signal and functions show."""
-    if "ha_panic" in functions or "wdt_handler" in functions:
-        return Fact("crash.kind", "watchdog", source, "derived")
-    if "ha_crash_now" in functions or "abort_with_line" in functions or signal == "SIGILL":
-        return Fact("crash.kind", "bug_on", source, "derived")
-    if signal in ("SIGSEGV", "SIGBUS", "SIGFPE"):
-        return Fact("crash.kind", "segfault", source, "derived")
-    return Absence("crash.kind", "neither signal nor functions of the backtrace say how it died", "the worker's log")
 
 
 def _library(module: str | None, file: str | None, source: Source) -> Iterator[Fact]:
@@ -316,12 +317,11 @@ def _offset(frame: CoredumpFrame, source: Source) -> Iterator[Fact]:
 
 def _coredump(report: CoredumpReport, path: str) -> Iterator[Fact | Absence]:
     source = Source(path, "systemd-coredump's message", line=report.line)
-    if report.signal:
-        yield Fact("crash.signal", report.signal, source)
     yield Fact("process.pid", report.pid, source)
     frames = report.threads[0].frames if report.threads else ()
     functions = [plain_name(frame.function) for frame in frames]
-    yield _kind(report.signal, functions, source)
+    yield from signal_of(report.signal, functions, source)
+    yield kind_of(report.signal, functions, source)
     start = culprit_index(functions, [frame.module for frame in frames])
     if is_called(functions, [frame.module for frame in frames]):
         yield Fact("debug.command", "panic", source, "derived")
@@ -362,7 +362,8 @@ def _panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
     panic = log.panics[-1]
     source = Source(path, "thread dump of the panic", line=panic.line)
     stuck = [one for one in panic.threads if one.stuck]
-    yield Fact("threads.stuck", len(stuck), source)
+    if panic.threads:
+        yield Fact("threads.stuck", len(stuck), source)
     yield from collect_stall(panic, path)
     dying = next((one for one in panic.threads if one.requested), None)
     if dying is not None:

@@ -16,6 +16,7 @@ from forensics.logs.journal_entry import Entry, read_export, read_verbose
 from forensics.logs.json_carrier import MAX_JSON, Message, read_json
 from forensics.logs.layers import is_part, peel
 from forensics.logs.line import Origin, Record
+from forensics.logs.pasted_text import unpasted
 from forensics.logs.times import LogClock
 from forensics.record import replace
 
@@ -86,7 +87,7 @@ class Unwrapper:
             self._above = record
             yield record
             return
-        record = Record(text, line)
+        record = Record(unpasted(text), line)
         if self._framing == "cri" and (part := is_part(text)):
             yield from self._joined(peel(record), part[0], part[1])
         else:

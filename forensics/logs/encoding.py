@@ -6,6 +6,8 @@ import codecs
 import io
 from typing import IO
 
+from forensics.logs.pasted_text import ODD_BLANKS
+
 #: Read at once for the judgement; as much as a console's log needs to show its line ends.
 _HEAD = 1 << 16
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -44,6 +46,8 @@ class TextStream:
         encoding = encoding_of(head)
         self._decode = codecs.getincrementaldecoder(encoding)("replace").decode if encoding else None
         head = self._converted(head)
+        self._odd = self._decode is None and any(odd in head for odd, _blank in ODD_BLANKS)
+        head = self._without_odd(head)
         self._lone_returns = b"\r" in head and b"\n" not in head
         self.head = head.replace(b"\r", b"\n") if self._lone_returns else head
         self._waiting = self.head
@@ -51,7 +55,7 @@ class TextStream:
     @property
     def as_it_is(self) -> bool:
         """Whether nothing is converted."""
-        return self._decode is None and not self._lone_returns
+        return self._decode is None and not self._lone_returns and not self._odd
 
     def read(self, size: int) -> bytes:
         """About ``size`` more bytes, b"" at the end."""
@@ -59,10 +63,16 @@ class TextStream:
             waiting, self._waiting = self._waiting, b""
             return waiting
         while data := self._stream.read(size):
-            converted = self._converted(data)
+            converted = self._without_odd(self._converted(data))
             if converted:
                 return converted.replace(b"\r", b"\n") if self._lone_returns else converted
         return b""
+
+    def _without_odd(self, data: bytes) -> bytes:
+        """Blanks of web pages as plain ones, where the head has some."""
+        for odd, blank in ODD_BLANKS if self._odd else ():
+            data = data.replace(odd, blank)
+        return data
 
     def _converted(self, data: bytes) -> bytes:
         return self._decode(data).encode("utf-8", "replace") if self._decode else data

@@ -64,7 +64,7 @@ def pick_fatal(ranked: Sequence[Iterable[Fatal]]) -> Fatal | Absence:
     last exit and the one before it bound the incident; inside it the best rank wins, and in
     the rank the latest.
     """
-    deaths = [[event for event in events if is_death(event)] for events in ranked]
+    deaths = [told_once([event for event in events if is_death(event)]) for events in ranked]
     exits = next((rank for rank in deaths[-2:] if rank), [])
     after = exits[-2].line if len(exits) > 1 else 0
     for rank in deaths:
@@ -72,3 +72,9 @@ def pick_fatal(ranked: Sequence[Iterable[Fatal]]) -> Fatal | Absence:
         if recent:
             return max(recent, key=lambda event: event.line)
     return Absence("fatal event", "the log tells of no death of an HAProxy", "the stderr of the worker, or the journal")
+
+
+def told_once(deaths: list[Fatal]) -> list[Fatal]:
+    """The deaths without those that a BSD kernel tells of and the master too."""
+    master = {one.pid for one in deaths if isinstance(one, WorkerExit) and one.role != "process"}
+    return [one for one in deaths if not (isinstance(one, WorkerExit) and one.role == "process" and one.pid in master)]

@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from forensics.culprit import SIGNAL_FRAME, is_dying
 from forensics.logs.clues import Clue
 from forensics.logs.eu_stack import is_detail, parse_eu_frame
-from forensics.logs.foreign_frame import UNNUMBERED, ForeignThread, parse_foreign_frame, parse_foreign_thread
+from forensics.logs.foreign_frame import (
+    UNNUMBERED,
+    ForeignThread,
+    parse_foreign_frame,
+    parse_foreign_thread,
+    parse_valgrind_frame,
+)
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
 from forensics.logs.line import NOWHERE, Origin, Record, origin_field
 from forensics.logs.signals import knfrom_signal
+from forensics.names import UNNAMED
 from forensics.record import record, replace
 
 #: The innermost frames of any debugger; those that follow are read because these came before.
@@ -30,10 +37,12 @@ _EU_THREAD = re.compile(r"\s*TID (\d{1,10}):\s*$")
 _CURRENT = re.compile(r"\[Current thread is (\d{1,5}) ")
 #: gdb up to 6 printed the number only; ABRT and apport name the signal in fields of their own.
 _SIGNAL = re.compile(
-    r"(?:(?:terminated with|received) signal |killed by (?=SIG)|^\s*SignalName: |^Signal: (?=\d{1,2}\s*$))"
+    r"(?:(?:terminated with|received|default action of) signal |haproxy.{0,200} terminated by signal (?=SIG)"
+    r"|killed by (?=SIG)|^\s*SignalName: |^Signal: (?=\d{1,2}\s*$))"
     r"(SIG[A-Z]{2,7}|\d{1,3})\b"
 )
 _RECEIVED = re.compile(r"\s*Thread (\d{1,5}) .{0,128}received signal (SIG[A-Z]{2,7})\b")
+_SURVIVED = re.compile(r"ERROR: LeakSanitizer: |WARNING: ThreadSanitizer: ")
 _MAX_FRAMES, _MAX_ALL_FRAMES = 1024, 100_000
 #: Plain backtraces that are compared with the rest; nobody pastes more.
 _MAX_PLAIN = 16
@@ -68,6 +77,7 @@ class PastedBacktrace:
     def crashed(self) -> PastedThread | None:
         """The thread that died: the one of a plain `bt`, gdb's current one, the one that was aborting, or thread 1."""
         choices = (
+            (thread for thread in self.threads if thread.number is None and _is_named(thread)),
             (thread for thread in self.threads if thread.number is None),
             (thread for thread in self.threads if thread.number == self.current),
             (thread for thread in self.threads if _is_aborting(thread)),
@@ -75,6 +85,10 @@ class PastedBacktrace:
             iter(self.threads),
         )
         return next((thread for choice in choices for thread in choice), None)
+
+
+def _is_named(thread: PastedThread) -> bool:
+    return any(frame.function not in (UNNAMED, SIGNAL_FRAME) for frame in thread.frames)
 
 
 def _is_aborting(thread: PastedThread) -> bool:
@@ -155,6 +169,10 @@ class BacktraceRecogniser:
         self._weight = 0
         self._thread: _OpenThread | None = None
         self._frame: FrameText | None = None
+        #: Within the report of a sanitizer that ends no process by itself.
+        self._survived = False
+        #: Below the line in which valgrind tells how the process ended: the stacks above it are of what went on.
+        self._valgrind = False
         self._detail = ""
         #: The line of the last frame without a number, or of a heading of such.
         self._listed = -_LISTED - 1
@@ -163,6 +181,10 @@ class BacktraceRecogniser:
         """Read one record."""
         text = _unquote(record.text)
         self._here = record
+        if "Sanitizer: " in text or self._survived:
+            self._feed_sanitizer(text)
+            if self._survived:
+                return
         if "--Type <" in record.text and not text.strip():
             return
         if frame_start(text) is not None:
@@ -170,7 +192,7 @@ class BacktraceRecogniser:
             self._frame = FrameText(text, record.line)
         elif self._frame is not None and self._thread is not None and self._thread.bare and is_detail(text):
             self._detail = text
-        elif frame := parse_foreign_frame(text, record.line, record.line - self._listed <= _LISTED):
+        elif frame := self._foreign(text, record.line):
             self._end_frame()
             self._add_foreign(frame)
         elif not self._feed_header(text) and self._frame is not None and not self._frame.take(text):
@@ -186,6 +208,7 @@ class BacktraceRecogniser:
             paste = PastedBacktrace(threads, self._signal, current, self._origin.line, self._origin)
             self.found.append(paste, 1 + self._weight)
         self._threads, self._signal, self._current, self._origin, self._weight = [], None, None, NOWHERE, 0
+        self._valgrind = False
 
     def _feed_header(self, text: str) -> bool:
         if "thread #" in text and (foreign := parse_foreign_thread(text)):
@@ -195,6 +218,7 @@ class BacktraceRecogniser:
             return self._begin_thread(text)
         if ("ignal" in text or "killed by SIG" in text) and (signal := _SIGNAL.search(text)):
             self._begin_signal(signal[1])
+            self._valgrind = "default action of signal" in text
             return True
         return False
 
@@ -229,6 +253,20 @@ class BacktraceRecogniser:
             return False
         self._note(self._here.origin)
         return True
+
+    def _foreign(self, text: str, line: int) -> PastedFrame | None:
+        """The frame that a line of another debugger shows."""
+        if self._valgrind and (frame := parse_valgrind_frame(text, line)):
+            return frame
+        return parse_foreign_frame(text, line, line - self._listed <= _LISTED)
+
+    def _feed_sanitizer(self, text: str) -> None:
+        """Leaks and races are told with stacks of a process that goes on, or ends by itself."""
+        if _SURVIVED.search(text):
+            self.close()
+            self._survived = True
+        elif "SUMMARY: " in text or "ERROR: " in text or _SIGNAL.search(text) or _THREAD.match(text):
+            self._survived = False
 
     def _note(self, origin: Origin) -> None:
         """Where the backtrace begins."""

@@ -232,7 +232,11 @@ def _of_killer(cases: Sequence[_Case], event: OutOfMemory) -> _Case | None:
 
 def _of_exit(cases: Sequence[_Case], event: WorkerExit) -> _Case | None:
     open_ones = [one for one in cases if not one.has(WorkerExit)]
-    named = next((one for one in open_ones if one.pid == event.pid or event.pid in one.lwps), None)
+    # A BSD kernel and the master tell of one end, in any order.
+    ended = [one for one in cases if one.pid == event.pid and one.has(WorkerExit)]
+    named = next((one for one in ended if _other_role(one, event)), None) or next(
+        (one for one in open_ones if one.pid == event.pid or event.pid in one.lwps), None
+    )
     if named is not None:
         return named
     fitting = [one for one in open_ones if one.pid is None and not one.has(SystemdExit) and _fits(one, event)]
@@ -240,6 +244,12 @@ def _of_exit(cases: Sequence[_Case], event: WorkerExit) -> _Case | None:
         return None
     # Of processes that die at once the first one goes first; what died long ago is not waited for.
     return [one for one in fitting if _at_once(one.last, fitting[0].last)][-1]
+
+
+def _other_role(case: _Case, event: WorkerExit) -> bool:
+    """Whether all that told of the exit were masters and this one is a kernel, or the other way round."""
+    told = [one for one in case.events if isinstance(one, WorkerExit)]
+    return all((one.role == "process") != (event.role == "process") for one in told)
 
 
 def _at_once(one: Origin, other: Origin, lines: int = _AT_ONCE_LINES) -> bool:

@@ -11,7 +11,7 @@ _DATE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?
 #: `journalctl -o short-full` (day of the week, zone's name), `-o short-unix`, and the syslog of BSD.
 _FULL_DATE = r"[A-Z][a-z]{2} \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,9})? (?:[A-Z]{3,5}|[+-]\d\d(?:\d\d)?)"
 _UNIX_DATE = r"\d{9,10}\.\d{6}"
-_BSD_DATE = r"[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
+_BSD_DATE = r"[A-Z][a-z]{2} (?:[ \d]\d|\d) (?:\d{4} )?\d\d:\d\d:\d\d(?:\.\d{1,9})?"
 #: A host may be an IPv6 address, but never ends with a colon: that would be a tag without a host.
 _HOST = r"(?:([^\s\[\]]{0,254}[^\s:\[\]]) )?"
 #: The kernel's own lines begin like a tag where nothing stands between them and their time (`dmesg --time-format`).
@@ -43,7 +43,8 @@ _KERNEL = re.compile(
 )
 #: A tag whose date was cut off, as in tickets (GH-2611, GH-3424). The kernel's own lines begin in the same way.
 _TAGGED = re.compile(r"(haproxy|hapee[\w-]{0,32})\[(\d{1,10})\]:(?! ?(?:segfault at |unhandled )) ?(.*)", re.DOTALL)
-_STAMPED = re.compile(rf"({_DATE}|{_FULL_DATE})[ \t](.*)", re.DOTALL)
+#: Home-made stamps stand in brackets, some with a word for the level.
+_STAMPED = re.compile(rf"(?:({_DATE}|{_FULL_DATE})|\[({_DATE})(?: [A-Z]{{1,16}})?\])[ \t](.*)", re.DOTALL)
 _CLOCK = re.compile(r"(\d\d:\d\d:\d\d(?:[.,]\d{1,9})?) (?:(haproxy)(?:\[(\d{1,10})\])?:? )?(.*)", re.DOTALL)
 _FIELD = re.compile(r" {0,16}MESSAGE=(.*)", re.DOTALL)
 #: HAProxy's own time, up to 2.3.
@@ -110,7 +111,7 @@ def _peel_clock(record: Record) -> Record:
     if record.carrier not in ("plain", "compose", "kubectl", "docker"):
         return record
     if match := _STAMPED.match(record.text):
-        return replace(record, text=match[2], time=record.time or match[1], carrier="timestamp")
+        return replace(record, text=match[3], time=record.time or match[1] or match[2], carrier="timestamp")
     if match := _CLOCK.match(record.text):
         pid = int(match[3]) if match[3] else record.pid
         time, identifier = record.time or match[1], match[2] or record.identifier

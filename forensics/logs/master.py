@@ -1,9 +1,10 @@
-"""What the master says about its children."""
+"""What the master says about its children, and a BSD kernel about any process."""
 
 from __future__ import annotations
 
 import re
 
+from forensics.logs.bsd_exit import parse_bsd_exit, signal_in_words
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
@@ -17,6 +18,7 @@ _EXIT = re.compile(
     r"\b(Current worker|Former worker|Failed to load worker|(?:Current|Former) program '[^']{0,256}'|Process)"
     r" (?:#\d{1,9} )?\(?(\d{1,10})\)? exited with code (\d{1,9}) \(([^()]{0,64})\)"
 )
+_OURS = ("haproxy", "hapee")
 _ROLES = {"Current worker": "current", "Former worker": "former", "Failed to load worker": "failed"}
 
 
@@ -24,9 +26,9 @@ _ROLES = {"Current worker": "current", "Former worker": "former", "Failed to loa
 class WorkerExit:
     """The end of a child of the master.
 
-    ``role`` is current, former (kept after a reload), failed (died while starting) or other
-    (a program section, an unknown child). ``signal`` is the name ("SIGILL") of the signal
-    in the code, None for an ordinary exit.
+    ``role`` is current, former (kept after a reload), failed (died while starting), other
+    (a program section, an unknown child) or process (told by a BSD kernel, which knows no roles).
+    ``signal`` is the name ("SIGILL") of the signal in the code, None for an ordinary exit.
     """
 
     pid: int
@@ -45,12 +47,14 @@ class WorkerExitRecogniser:
 
     def feed(self, record: Record) -> None:
         """Read one record."""
-        if " exited with code " not in record.text:
-            return
-        if match := _EXIT.search(record.text):
+        text = record.text
+        if " exited with code " in text and (match := _EXIT.search(text)):
             role, code = _ROLES.get(match[1], "other"), int(match[3])
-            signal = signal_of_status(code)
+            signal = signal_in_words(match[4]) or signal_of_status(code)
             self.found.append(WorkerExit(int(match[2]), code, signal, role, record.line, record.origin))
+        elif (ended := parse_bsd_exit(text)) and ended.comm.startswith(_OURS):
+            code = 128 + ended.number
+            self.found.append(WorkerExit(ended.pid, code, ended.signal, "process", record.line, record.origin))
 
     def close(self) -> None:
         """Nothing stays open: every exit is one line."""

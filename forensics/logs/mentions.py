@@ -14,7 +14,7 @@ from forensics.record import record
 CLUES = (
     Clue(b"xy version "), Clue(b"executable is "), Clue(b"Status: ", b"[lsdEou]"), Clue(b"*** "),
     Clue(b"corruption ("), Clue(b"vs. prev"), Clue(b"linked list"), Clue(b"(): "), Clue(b"glibc error"),
-    Clue(b"Assertion `"), Clue(b"AddressSanitizer"), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
+    Clue(b"Assertion `"), Clue(b"Sanitizer: "), Clue(b"PANIC: "), Clue(b"SSL internal"), Clue(b"FATAL: "),
     Clue(b"A bogus "), Clue(b"Contents around first"), Clue(b"'debug dev "), Clue(b"_cli_"), Clue(b"ProblemType: "),
 )  # fmt: skip
 
@@ -46,6 +46,7 @@ _LIBC = (
     r"|double free or corruption \(|corrupted (?:size vs\. prev_size|double-linked list)|malloc\(\): "
     r"|malloc_consolidate\(\): |realloc\(\): |free\(\): |munmap_chunk\(\): ).{0,1024}"
 )
+_OURS = r"\((?:haproxy|hapee)[^()\s]{0,64}\)"
 #: The word after "Status: ", of any release.
 _STATUS = r"(?:long-term supported|stable branch|development branch|End of life|old|unknown).{0,256}"
 _REDEFINED = r"[^']{1,512}' brings a different and inconsistent definition of symbol '[^']{1,256}"
@@ -74,6 +75,7 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("unexpected death", "unexpectedly died", r"(A worker process unexpectedly died and .{1,200})"),
         ("all exited", "All workers exited", r"All workers exited\. Exiting\.\.\. \((\d{1,3})\)"),
         ("core refused", "RLIMIT_CORE", r"Process \d{1,10}\s?\(haproxy\) (has RLIMIT_CORE set to 1)"),
+        ("core refused", "no core dump - ", rf"pid \d{{1,10}} {_OURS}, .{{1,64}} \((no core dump - [^()]{{1,128}})\)"),
         ("core refused", " pipe failed", r"(\|\S{1,256} pipe failed)"),
         ("inconsistent library", "inconsistent def", rf"shared library '({_REDEFINED})'"),
         ("watchdog disabled", "watchdog timer", r"(Failed to setup watchdog timer for thread \d{1,5})"),

@@ -107,7 +107,9 @@ class PanicRecogniser:
         if self._open is not None and not self._open.warning:
             panic = self._open.finish()
             weight = sum(1 + len(thread.frames) + len(thread.stream) for thread in panic.threads)
-            self.found.append(panic, 1 + weight)
+            # `show threads` prints the same of a process that lives.
+            if panic.thread is not None or any(thread.stuck for thread in panic.threads):
+                self.found.append(panic, 1 + weight)
         self._open = None
 
     def _begin_thread(self, dump: OpenThread, record: Record) -> None:

@@ -21,8 +21,10 @@ from forensics.record import record
 
 CLUES = (Clue(b"Thread ", rb"\d{1,5} {0,4}: "), Clue(b"lock_hist:"))
 
-#: Carriers often eat the leading blanks, and with them the first flag column.
-_THREAD = re.compile(r"\s*([* ]?)([> ]?)Thread (\d{1,5})\s{0,4}: (?:id=0x([0-9a-f]{1,16}) )?act=")
+#: Carriers often eat the leading blanks, and with them the first flag column; home-made ones put a stamp before them.
+_THREAD = re.compile(
+    r"(?:^\s*|(?<=[\]:]))\s{0,2}([* ]?)([> ]?)Thread (\d{1,5})\s{0,4}: (?:id=0x([0-9a-f]{1,16}) )?act="
+)
 _FLAG = re.compile(r"\b(stuck|harmless|isolated)=(\d)")
 _TASK = re.compile(r"\bfct=0x[0-9a-f]{1,16}\(([^()\s]{1,512})\) ctx=(\S{1,512})")
 _STREAM_START = re.compile(r"\s{0,64}(?:stream|strm)=")
@@ -61,7 +63,7 @@ class ThreadDump:
 
 def is_thread_line(text: str) -> bool:
     """Tell whether a line opens the dump of a thread."""
-    return "Thread " in text and _THREAD.match(text) is not None
+    return "Thread " in text and _THREAD.search(text) is not None
 
 
 @dataclass(slots=True)
@@ -147,7 +149,7 @@ class OpenThread:
 
 def open_thread(record: Record) -> OpenThread | None:
     """Begin the dump of a thread at its first line; None for any other line."""
-    match = _THREAD.match(record.text) if "Thread " in record.text else None
+    match = _THREAD.search(record.text) if "Thread " in record.text else None
     if match is None:
         return None
     pthread = int(match[4], 16) if match[4] else None

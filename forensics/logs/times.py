@@ -25,7 +25,7 @@ _ISO = re.compile(
 )
 #: "Jan 18 11:23:05", "Jan 18 2024 11:23:05" and the kernel's "Thu Jan 18 11:23:05 2024".
 _NAMED = re.compile(
-    rf"(?:[A-Z][a-z]{{2}} )?([A-Z][a-z]{{2}}) ([ \d]\d) (?:(\d{{4}}) )?{_CLOCK}(?: (\d{{4}}))?(?: ?(Z|UTC|GMT))?$"
+    rf"(?:[A-Z][a-z]{{2}} )?([A-Z][a-z]{{2}}) ([ \d]\d|\d) (?:(\d{{4}}) )?{_CLOCK}(?: (\d{{4}}))?(?: ?(Z|UTC|GMT))?$"
 )
 #: Seconds or microseconds since 1970, as the journal counts.
 _EPOCH = re.compile(r"(\d{9,10})(?:\.(\d{1,9}))?$|(\d{15,16})$")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from forensics.api import crash_of_text
 from forensics.logs import Panic, culprit_frames, parse
 from tests.logs.carriers import CARRIERS, lines_of, text_lines
 
@@ -146,3 +147,53 @@ def test_the_longer_header_of_3_2_6_has_the_pid() -> None:
     """But not the word PANIC."""
     (found,) = parse(text_lines("Thread 25 is about to kill the process (pid 4242).\n")).panics
     assert (found.thread, found.pid) == (25, 4242)
+
+
+STAMPS = {
+    "none": "",
+    "clock in brackets": "[10:00:00]",
+    "number and clock": "100000.12: [10:00:00]",
+    "date and level": "[2024-03-01 10:00:00 UNKNOWN] ",
+}
+
+
+@pytest.mark.parametrize("stamp", STAMPS.values(), ids=STAMPS)
+def test_home_made_stamps_do_not_hide_threads(stamp: str) -> None:
+    """Some put nothing between their stamp and the flags, others cut the leading blanks."""
+    text = (
+        "Thread 2 is about to kill the process.\n"
+        "  Thread 1 : id=0x7f0000000001 act=0 glob=0 wq=1 rq=0 tl=0 tlsz=0 rqsz=0\n"
+        "      1/1    stuck=0 prof=0 harmless=1 isolated=0\n"
+        "*>Thread 2 : id=0x7f0000000002 act=1 glob=0 wq=1 rq=0 tl=0 tlsz=0 rqsz=0\n"
+        "      1/2    stuck=1 prof=0 harmless=0 isolated=0\n"
+    )
+    (panic,) = parse(text_lines("".join(stamp + line for line in text.splitlines(keepends=True)))).panics
+    assert [(one.number, one.requested, one.stuck) for one in panic.threads] == [(1, False, False), (2, True, True)]
+
+
+def test_a_panic_without_any_thread_tells_no_number_of_stuck_ones() -> None:
+    assert not crash_of_text("Thread 2 is about to kill the process.\n").all("threads.stuck")
+
+
+SHOWN = """\
+* Thread 1 : id=0x7f0000000001 act=1 glob=0 wq=1 rq=0 tl=1 tlsz=0 rqsz=1
+      1/1    stuck=0 prof=0 harmless=0 isolated=0
+             curr_task=0x55d000000001 (task) calls=1 last=0
+               fct=0x55d000000002(task_run_applet) ctx=0x55d000000003(<CLI>)
+             call trace(9):
+             | 0x55d000000004 [60 02 00 b0 00 20 0c 91]: ha_dump_backtrace+0x42/0x224
+             | 0x55d000000005 [60 02 00 b0 00 20 0c 91]: cli_io_handler+0x42/0x224
+  Thread 2 : id=0x7f0000000002 act=1 glob=1 wq=1 rq=0 tl=0 tlsz=0 rqsz=0
+      1/2    stuck=0 prof=0 harmless=0 isolated=0
+"""
+
+
+def test_show_threads_of_a_living_process_is_no_panic() -> None:
+    """It has no head, and no thread in it is stuck; the CLI runs on the thread that dumps."""
+    assert not parse(text_lines(SHOWN)).panics
+    assert not crash_of_text(f"It eats all CPU:\n```\n{SHOWN}```\n").died
+
+
+def test_a_panic_that_lost_its_head_has_a_thread_that_is_stuck() -> None:
+    (found,) = parse(text_lines(SHOWN.replace("1/2    stuck=0", "1/2    stuck=1"))).panics
+    assert (found.thread, [one.stuck for one in found.threads]) == (None, [False, True])
