@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
-from forensics.logs.signals import knfrom_signal
+from forensics.logs.signals import known_signal
 from forensics.names import UNNAMED, plain_name
 from forensics.record import record
 
@@ -103,7 +103,7 @@ class CoredumpRecogniser:
         """Read one record."""
         text = record.text
         if "Signal: " in text and (info := _INFO_SIGNAL.match(text)):
-            self._above = knfrom_signal(info[1]), record.line
+            self._above = known_signal(info[1]), record.line
         if "COREDUMP_" in text and (known := _FIELD.match(text)):
             self._read_field(known[1], known[2])
         elif "Process " in text and (header := _HEADER.search(text)):
@@ -128,13 +128,13 @@ class CoredumpRecogniser:
             self._open.signal = self._open.signal or self._signal()
 
     def _signal(self) -> str | None:
-        return knfrom_signal(self._fields.get("SIGNAL_NAME") or self._fields.get("SIGNAL") or "")
+        return known_signal(self._fields.get("SIGNAL_NAME") or self._fields.get("SIGNAL") or "")
 
     def _begin(self, pid: int, comm: str, number: str | None, origin: Origin) -> None:
         fields = self._fields
         self.close()
         self._fields = fields
-        signal = knfrom_signal(number or "") or (self._signal() if fields.get("PID") == str(pid) else None)
+        signal = known_signal(number or "") or (self._signal() if fields.get("PID") == str(pid) else None)
         above, where = self._above
         signal = signal or (above if 0 < origin.line - where <= _INFO_LINES else None)
         self._above = None, 0
@@ -146,7 +146,7 @@ class CoredumpRecogniser:
         elif frame := _parse_frame(record):
             opened.add(frame)
         elif info := _INFO_SIGNAL.match(record.text):
-            opened.signal = opened.signal or knfrom_signal(info[1])
+            opened.signal = opened.signal or known_signal(info[1])
 
 
 def _parse_frame(record: Record) -> CoredumpFrame | None:

@@ -18,7 +18,7 @@ from forensics.logs.foreign_frame import (
 from forensics.logs.gdb_frame import FrameText, PastedFrame, frame_start, parse_pasted_frame
 from forensics.logs.limits import Kept
 from forensics.logs.line import NOWHERE, Origin, Record, origin_field
-from forensics.logs.signals import knfrom_signal
+from forensics.logs.signals import known_signal
 from forensics.names import UNNAMED
 from forensics.record import record, replace
 
@@ -234,7 +234,7 @@ class BacktraceRecogniser:
     def _begin_signal(self, name: str) -> None:
         if self._threads or self._thread:
             self.close()
-        self._signal = knfrom_signal(name) or self._signal
+        self._signal = known_signal(name) or self._signal
         self._note(self._here.origin)
 
     def _begin_thread(self, text: str) -> bool:

@@ -24,7 +24,7 @@ def signal_of_status(code: int) -> str | None:
     return signal_name(code - 128) if code > 128 else None
 
 
-def knfrom_signal(text: str) -> str | None:
+def known_signal(text: str) -> str | None:
     """The name of a signal written as ``SIGABRT``, ``ABRT`` or ``6``."""
     text = text.strip().upper()
     if text.isascii() and text.isdigit():

@@ -7,7 +7,7 @@ import re
 from forensics.logs.clues import Clue
 from forensics.logs.limits import Kept
 from forensics.logs.line import Origin, Record, origin_field
-from forensics.logs.signals import knfrom_signal, signal_of_status
+from forensics.logs.signals import known_signal, signal_of_status
 from forensics.record import record, replace
 
 CLUES = (Clue(b"exited, code="), Clue(b"Failed with result '"))
@@ -54,7 +54,7 @@ class SystemdRecogniser:
     def _exit(self, record: Record) -> None:
         if match := _EXIT.search(record.text):
             status = int(match[3])
-            signal = signal_of_status(status) if match[2] == "exited" else knfrom_signal(match[3])
+            signal = signal_of_status(status) if match[2] == "exited" else known_signal(match[3])
             self._last = SystemdExit(match[1], match[2], status, signal, None, record.line, record.origin)
             self.found.append(self._last)
 

@@ -330,7 +330,9 @@ def test_what_would_make_surer_is_told_once() -> None:
 
 def test_what_would_decide_is_asked_first_and_told_in_full_below() -> None:
     """The best question stands on the first screen, a line for each candidate; all stand below and in Markdown."""
-    stack = Question("stack", "functions", "the core", (Answer("a/b", "fits", "f <- g", "h", True), Answer("c/d", "fits", "i")))
+    stack = Question(
+        "stack", "functions", "the core", (Answer("a/b", "fits", "f <- g", "h", True), Answer("c/d", "fits", "i"))
+    )
     state = Question("requeue.window", "lock", "", (Answer("a/b", "proves", "unlocked", "locked"),))
     text = render_text(replace(documents.from_log_alone(), questions=(stack, state)))
     first, _, rest = text.partition("EVIDENCE")

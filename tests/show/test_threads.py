@@ -33,7 +33,9 @@ def fields(row: str) -> dict[str, str]:
     return found | {"group": second.split("stuck")[0].strip()}
 
 
-@pytest.mark.parametrize("name", ["haproxy-2.2", "haproxy-2.6", "haproxy-3.0", "package-3.0", "package-3.2", "package-3.4"])
+@pytest.mark.parametrize(
+    "name", ["haproxy-2.2", "haproxy-2.6", "haproxy-3.0", "package-3.0", "package-3.2", "package-3.4"]
+)
 def test_a_core_tells_of_each_thread_what_the_living_process_told(name: str) -> None:
     core, answers = lived(name, "show threads")
     live, dead = rows(answers["show threads"]), rows("\n".join(asked(opened(core, name)).lines()))
@@ -43,8 +45,10 @@ def test_a_core_tells_of_each_thread_what_the_living_process_told(name: str) -> 
         # Work comes and goes: a check may have begun in between. And the thread that answered sleeps in the core.
         # 3.3 and later count its turns, in the place where the group stands.
         turns = {"loops", "ctxsw", "group"} if "loops" in before else set()
-        moving = {"act", "glob", "rq", "rqsz", "tl", "tlsz"} | turns | (
-            set() if before["harmless"] == "1" else {"wq", "harmless"}
+        moving = (
+            {"act", "glob", "rq", "rqsz", "tl", "tlsz"}
+            | turns
+            | (set() if before["harmless"] == "1" else {"wq", "harmless"})
         )
         assert list(before) == list(after)
         assert {key: value for key, value in before.items() if key not in moving} == {
