@@ -30,6 +30,9 @@ _DYING = frozenset(
 _DYING_FAMILY = re.compile(r"ha_thread_dump|__GI_(?:raise|abort|gsignal|___?pthread_kill|__assert_fail|__libc_)")
 #: HAProxy's signal handlers and what they call: below them one frame of libc is the trampoline.
 _HANDLER = re.compile(r"ha_|wdt_handler|debug_handler")
+#: Functions of libc and of the vdso that read the clock.
+_CLOCK = re.compile(r"__vdso_|(?:__|__GI_|__GI___)?(?:clock_gettime|gettimeofday)(?:@|$)")
+_VDSO = re.compile(r"(?:.*/)?(?:\[vdso\]|linux-vdso)")
 #: gdb prints the boundary; the fault is always below it.
 SIGNAL_FRAME = "<signal handler called>"
 #: A signal trampoline often has no name in a stripped libc; these are the libraries it may be in.
@@ -54,6 +57,13 @@ def culprit_index(functions: Sequence[str], modules: Sequence[str | None]) -> in
     handlers on top of each other. Below a handler one nameless frame of libc is the
     signal trampoline; below an abort all of them are libc's own way there.
     """
+    culprit = _below_dying(functions, modules)
+    while culprit + 1 < len(functions) and _is_clock(functions[culprit], modules[culprit]):
+        culprit += 1
+    return culprit
+
+
+def _below_dying(functions: Sequence[str], modules: Sequence[str | None]) -> int:
     last = max((index for index, name in enumerate(functions) if is_dying(name)), default=-1)
     culprit = last + 1
     if last < 0:
@@ -62,6 +72,11 @@ def culprit_index(functions: Sequence[str], modules: Sequence[str | None]) -> in
     while culprit < min(limit, len(functions)) and is_trampoline(functions[culprit], modules[culprit]):
         culprit += 1
     return _below_trampoline(functions, modules, culprit)
+
+
+def _is_clock(function: str, module: str | None) -> bool:
+    """Whether a thread was only looking at the clock there, as loops that wait do: it is not stuck in that."""
+    return _CLOCK.match(function) is not None or (function == UNNAMED and _VDSO.match(module or "") is not None)
 
 
 def _below_trampoline(functions: Sequence[str], modules: Sequence[str | None], culprit: int) -> int:
