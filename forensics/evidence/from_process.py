@@ -60,8 +60,18 @@ def _startup(log: LogEvidence, path: str) -> Iterator[Fact]:
         yield Fact("master.reaction", tuple(dict.fromkeys(words))[:_MOST], source)
 
 
+#: Lines that one start writes before it gives up.
+_TOGETHER = 64
+
+
 def no_death(gap: Absence, log: LogEvidence, path: str) -> Absence:
     """Why no death is told: a worker may have ended by itself, which its master calls unexpected all the same."""
+    refused = [one for one in log.mentions if one.what == "refused start"]
+    if refused:
+        # What it stumbled upon first: the lines below it may follow from that.
+        first = next(one for one in refused if refused[-1].line - one.line < _TOGETHER)
+        reason = f"line {first.line} of {path}: a process did not start, which is no crash: {first.value}"
+        return Absence(DEATH, reason, "mend that; `haproxy -c -f haproxy.cfg` checks a configuration before a reload")
     left = [one for one in log.exits if one.role == "current" and one.code and one.signal is None]
     if not left:
         return Absence(DEATH, f"{path}: {gap.reason}", gap.remedy)

@@ -28,7 +28,7 @@ class Mention:
 
     ``what`` is one of: version, executable, status, libc abort, asan, lua, openssl, pool, spinning,
     blocked traffic warning, deliberate, unexpected death, all exited, core refused, inconsistent library, watchdog
-    disabled, startup failure, exit on failure; those of `ProcessRecogniser`; or what a line
+    disabled, startup failure, refused start, exit on failure; those of `ProcessRecogniser`; or what a line
     of a report tells (see ``report_lines.DETAILS``).
     """
 
@@ -80,6 +80,8 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("inconsistent library", "inconsistent def", rf"shared library '({_REDEFINED})'"),
         ("watchdog disabled", "watchdog timer", r"(Failed to setup watchdog timer for thread \d{1,5})"),
         ("startup failure", "to allocate pool", r"(Failed to allocate pool '[^']{1,256}'.{0,512})"),
+        ("refused start", "parsing [", r"\[ALERT\] .{1,40}: (parsing \[[^\]]{1,1024}\]\s{0,2}: .{1,512})"),
+        ("refused start", "annot bind ", r"\[ALERT\] .{1,40}: ((?:Starting|Binding) .{1,512}annot bind .{1,256})"),
         ("exit on failure", "exit-on-failure: ", r"(exit-on-failure: killing .{1,64})"),
         ("version", "mage:", rf"\b[Ii]mage:[ \t]{{1,24}}{_IMAGE}"),
         ("deliberate", "'debug dev ", r"triggered on purpose from the CLI '(debug dev \w{1,64})"),

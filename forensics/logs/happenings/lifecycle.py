@@ -32,6 +32,8 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str], str], ...] = tuple(
         ("stop", "Stopped", rf"^Stopped {_UNIT}", "the service is down"),
         ("start", "cheduled restart", r"Scheduled restart job, restart counter is at (\d{1,9})",
          "systemd restarts the service (restart {0})"),
+        ("failed start", "parsing [", r"\[ALERT\] .{1,40}: parsing \[([^\]]{1,256})\]\s{0,2}: ",
+         "the configuration was refused at {0}"),
         ("failed start", "Loading failure", r"Loading failure!", "a new configuration could not be loaded"),
         ("failed start", "to load worker", r"Failed to load worker", "the new worker did not come up"),
         ("start", "Loading success", r"Loading success\.", "the configuration was loaded"),

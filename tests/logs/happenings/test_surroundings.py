@@ -50,6 +50,8 @@ LINES = [
     ("Stopping HAProxy Load Balancer...", "stop", "systemd stops the service"),
     ("haproxy.service: Scheduled restart job, restart counter is at 3.", "start",
      "systemd restarts the service (restart 3)"),
+    ("[ALERT]    (12) : config : parsing [haproxy.cfg:16] : 'bind' : invalid character", "failed start",
+     "the configuration was refused at haproxy.cfg:16"),
     ("[WARNING]  (12) : Loading failure!", "failed start", "a new configuration could not be loaded"),
     ("[NOTICE]   (12) : Loading success.", "start", "the configuration was loaded"),
 ]  # fmt: skip
