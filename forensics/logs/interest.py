@@ -107,21 +107,21 @@ def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = No
     """
     number = window = lead = 0
     pasted = len(stream.head) < PASTE
-    for offset, block in blocks(stream, framing):
+    for offset, block, last in blocks(stream, framing):
         if marks is not None:
             marks.add(number, offset, block)
         hits, broken = _clues_in(block, framing)
         at = position = 0
-        while position < len(block):
+        while position < last:
             while at < len(hits) and hits[at] < position:
                 at += 1
             if not window and not pasted:
-                if at == len(hits):
+                if at == len(hits) or hits[at] >= last:
                     break
                 start = framing.start(block, position, hits[at])
                 number += block.count(b"\n", position, start)
                 position, lead = start, hits[at]
-            end = framing.end(block, position)
+            end = min(framing.end(block, position), last)
             unit = block[position:end]
             hit = at < len(hits) and hits[at] < end
             split = bool(broken) and bisect_left(broken, position) < bisect_left(broken, end)
@@ -134,15 +134,15 @@ def telling_units(stream: TextStream, framing: Framing, marks: Marks | None = No
             number += unit.count(b"\n") + (not unit.endswith(b"\n"))
             position = end
             lead = lead if position <= lead else 0
-        if position < len(block):
-            number += block.count(b"\n", position) + (not block.endswith(b"\n"))
+        if position < last:
+            number += block.count(b"\n", position, last) + (not block.endswith(b"\n", 0, last))
     yield number, b""
 
 
-def blocks(stream: Readable, framing: Framing) -> Iterator[tuple[int, bytes]]:
-    """The stream in blocks of whole units, each with the offset at which it begins.
+def blocks(stream: Readable, framing: Framing) -> Iterator[tuple[int, bytes, int]]:
+    """The stream in blocks: the offset at which one begins, its bytes, and how many of them are whole units.
 
-    What is beyond ``MAX_JSON`` bytes of a unit is left out.
+    What stands behind those begins the next block. What is beyond ``MAX_JSON`` bytes of a unit is left out.
     """
     rest, skipping, offset = b"", False, 0
     while block := stream.read(BLOCK):
@@ -153,18 +153,18 @@ def blocks(stream: Readable, framing: Framing) -> Iterator[tuple[int, bytes]]:
                 continue
             block, skipping = block[start:], False
         end = framing.last(block)
-        if end:
-            yield offset, rest + block[:end]
-            offset += len(rest) + end
-            rest = block[end:]
-            continue
         rest += block
-        if len(rest) >= MAX_JSON:
-            yield offset, rest[:MAX_JSON] + b"\n"
+        if end:
+            end += len(rest) - len(block)
+            yield offset, rest, end
+            offset += end
+            rest = rest[end:]
+        elif len(rest) >= MAX_JSON:
+            yield offset, rest[:MAX_JSON] + b"\n", MAX_JSON + 1
             offset += len(rest)
             rest, skipping = b"", True
     if rest:
-        yield offset, rest
+        yield offset, rest, len(rest)
 
 
 def looks_like_text(head: bytes) -> bool:

@@ -12,20 +12,21 @@ from forensics.record import record
 _APART, _MOST = 1 << 19, 8192
 
 
+#: Bytes kept of the unit that a mark stands before, in which its time is looked for when somebody asks.
+_HEAD = 1 << 10
+
+
 @record
 class Mark:
-    """Before byte ``offset`` of the text stand ``lines`` lines, and a unit of the log begins there.
-
-    ``instant`` is the time of that unit, None where it has none.
-    """
+    """Before byte ``offset`` of the text stand ``lines`` lines. ``head`` are the first bytes of the unit behind it."""
 
     lines: int
     offset: int
-    instant: Instant | None = None
+    head: bytes = b""
 
 
 class Marks:
-    """The marks of one file. ``instant_of`` gives the time of the unit that a block begins with."""
+    """The marks of one file. ``instant_of`` gives the time of the unit that a head begins with."""
 
     def __init__(self, instant_of: Callable[[bytes], Instant | None]) -> None:
         self._marks: list[Mark] = []
@@ -36,7 +37,7 @@ class Marks:
         """A block begins at ``offset``, below ``lines`` lines."""
         if self._marks and offset - self._marks[-1].offset < self._apart:
             return
-        self._marks.append(Mark(lines, offset, self._instant_of(block)))
+        self._marks.append(Mark(lines, offset, block[:_HEAD]))
         if len(self._marks) > _MOST:
             self._apart *= 2
             self._marks = self._marks[::2]
@@ -52,8 +53,9 @@ class Marks:
     def before_instant(self, instant: float) -> Mark:
         """The mark before the last one whose time is not later: what stands above that one is wanted too."""
         index = 0
-        for place, mark in enumerate(self._marks):
-            if mark.instant is not None and mark.instant.seconds > instant:
+        for place in range(len(self._marks)):
+            found = self._instant(place)
+            if found is not None and found.seconds > instant:
                 break
             index = place
         return self._nth(index - 1)
@@ -61,7 +63,11 @@ class Marks:
     @property
     def first_instant(self) -> Instant | None:
         """The earliest time that a mark has."""
-        return next((mark.instant for mark in self._marks if mark.instant is not None), None)
+        found = (self._instant(place) for place in range(len(self._marks)))
+        return next((one for one in found if one is not None), None)
+
+    def _instant(self, place: int) -> Instant | None:
+        return self._instant_of(self._marks[place].head)
 
     def _nth(self, index: int) -> Mark:
         return self._marks[max(0, index)] if self._marks else Mark(0, 0)

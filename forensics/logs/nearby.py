@@ -29,7 +29,8 @@ def records_from(
     """
     unwrapper = Unwrapper(found.framing, clock)
     line, left = mark.lines, MOST
-    for _offset, block in blocks(_from(stream, mark.offset, found.as_it_is), found.framing):
+    for _offset, more, end in blocks(_from(stream, mark.offset, found.as_it_is), found.framing):
+        block = more[:end]
         lines = block.count(b"\n")
         chosen = _all(block, found.framing) if line + lines >= all_from else _holding(block, found.framing, needles)
         for before, unit in chosen:
