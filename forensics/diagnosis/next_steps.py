@@ -50,6 +50,7 @@ _CORE = (
 )
 
 _HUNG = "Pass in the whole panic dump, all threads: the thread that panics is often the victim of another one"
+_SPINNING = "Keep all that HAProxy wrote of the stream or applet: its flags and both its sides tell what it waited for"
 _UNTRUE = (
     "Find out how this executable was built (`haproxy -vv`, the package's patches): it lacks the fix that its version "
     "should have; install an official build"
@@ -70,12 +71,16 @@ _BY_STALL = {
     "map": "Change large maps and ACLs in smaller steps, or by a reload",
 }
 
+#: Deaths that are no bug of HAProxy by themselves; for the first two no other release helps, nor do symbols.
+_ENDED = ("signal_from_outside", "exit")
+_NO_BUG = (*_ENDED, "oom")
+
 #: What to look at when no signature explains a death of this kind.
 _BY_KIND = {
     "oom": "Compare the memory limit of the service with `maxconn`; `journalctl -k -g 'out of memory'` shows the sizes",
     "signal_from_outside": "Find who sent the signal: `journalctl` around the time of death (service manager, scripts)",
     "watchdog": _HUNG,
-    "spinning": _HUNG,
+    "spinning": _SPINNING,
     "heap_corruption": _CORRUPTED,
     "pool_corruption": _CORRUPTED,
 }
@@ -92,10 +97,13 @@ def next_steps(
 ) -> tuple[str, ...]:
     """The steps, most useful first, each once. ``asked`` are the questions that would decide, best first."""
     steps = [*_cure(findings, version)]
+    thin = not stacks and not any(crash.all(name) for name in _TELLING)
     if not _answered(findings):
-        thin = not stacks and not any(crash.all(name) for name in _TELLING)
         steps += _without_answer(crash, findings, candidates, version, asked, thin)
     steps += _gather(crash, findings, stacks, build_id, asked)
+    if not findings and not thin and _died(crash) and _kind(crash) not in _NO_BUG:
+        # Who reads the report asks for the names of functions first, and a core to come changes nothing in it.
+        steps.insert(steps.index(_CORE) if _CORE in steps else len(steps), _REPORT)
     return tuple(dict.fromkeys(one_line(step) for step in steps))[:_MOST]
 
 
@@ -160,20 +168,36 @@ def _without_answer(
     yield from _deciding(asked)
     if crash.all("libraries.inconsistent"):
         yield _REDEFINED
-    kind = crash.get("crash.kind")
-    if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
+    kind = _kind(crash)
+    if kind in _BY_KIND:
         stall = crash.get("watchdog.stuck_in")
         known = "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
-        step = known or _BY_KIND[str(kind.value)]
+        step = known or _BY_KIND[kind]
         # With `threads.stuck` the dump is there already.
         yield from [step] if step != _HUNG or isinstance(crash.get("threads.stuck"), Absence) else []
     died = _died(crash)
-    if isinstance(version, Version) and died:
+    if died and kind not in _ENDED:
+        yield from _by_release(version, candidates, asked)
+    if not findings and not died and not _is_cut(crash):
+        yield _NOTHING
+    elif not findings and died and thin and kind not in _NO_BUG:
+        yield _THIN
+
+
+def _by_release(
+    version: Version | Absence, candidates: Sequence[CandidateFix], asked: Sequence[Question]
+) -> Iterator[str]:
+    """The newest release of the branch; where the version is not known, to find it out, unless a question asks."""
+    if isinstance(version, Version):
         yield from _newer(version, candidates)
-    elif died and not any(question.fact == "process.version" for question in asked[:_QUESTIONS]):
+    elif not any(question.fact == "process.version" for question in asked[:_QUESTIONS]):
         yield _VERSION
-    if not findings and (died or not _is_cut(crash)):
-        yield (_THIN if thin else _REPORT) if died else _NOTHING
+
+
+def _kind(crash: Crash) -> str:
+    """How it died, "" where that is not known."""
+    kind = crash.get("crash.kind")
+    return "" if isinstance(kind, Absence) else str(kind.value)
 
 
 def _died(crash: Crash) -> bool:
@@ -198,7 +222,7 @@ def _deciding(asked: Sequence[Question]) -> Iterator[str]:
         if len(named) > 1:
             yield f"{what}, to tell apart {whom}"
         else:
-            yield f"{what}, to {'confirm or rule out' if any(one.decides for one in answers) else 'be surer of'} {whom}"
+            yield f"{what}, to {'support or rule out' if any(one.decides for one in answers) else 'be surer of'} {whom}"
 
 
 def _is_cut(crash: Crash) -> bool:
@@ -238,9 +262,11 @@ def _gather(
     """What would make the answer surer: the best finding's own wishes first."""
     confirmed = bool(findings) and findings[0].verdict == "confirmed"
     if not confirmed:
-        yield from () if asked else _wishes(findings[:1])
-        yield from _symbols(crash, stacks, build_id)
-        yield from _remedies(crash, {question.fact for question in asked[:_QUESTIONS]})
+        wishes = [] if asked else list(_wishes(findings[:1]))
+        yield from wishes
+        if _kind(crash) not in _ENDED:
+            yield from _symbols(crash, stacks, build_id)
+        yield from _remedies(crash, {question.fact for question in asked[:_QUESTIONS]}, wishes)
         if stacks and not crash.all("crash.condition") and _asserted(crash):
             yield _LOG
     if not stacks and not _answered(findings):
@@ -273,11 +299,11 @@ def _symbols(crash: Crash, stacks: tuple[ThreadStack, ...], build_id: str) -> It
         yield f"Get the debug symbols {which}{fetch} and pass them in with --debug-dir"
 
 
-def _remedies(crash: Crash, told: Container[str]) -> Iterator[str]:
+def _remedies(crash: Crash, told: Container[str], wishes: Sequence[str]) -> Iterator[str]:
     """One step for all gaps that the same thing would close, but those that a step tells of already."""
     closed: dict[str, list[str]] = {}
     for gap in crash.gaps:
-        if gap.subject.startswith(OTHERS) or gap.subject in told:
+        if gap.subject.startswith(OTHERS) or gap.subject in told or any(f": {gap.remedy} (" in one for one in wishes):
             continue
         closed.setdefault(gap.remedy, []).append(gap.subject)
     for remedy, subjects in closed.items():
@@ -291,5 +317,4 @@ def _remedies(crash: Crash, told: Container[str]) -> Iterator[str]:
 
 
 def _asserted(crash: Crash) -> bool:
-    kind = crash.get("crash.kind")
-    return not isinstance(kind, Absence) and kind.value in ("bug_on", "abort_now")
+    return _kind(crash) in ("bug_on", "abort_now")
