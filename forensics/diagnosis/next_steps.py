@@ -37,6 +37,7 @@ _THIN = (
     "Too little is known to tell one crash from another: look for the core (`coredumpctl list haproxy`), for what the "
     "worker wrote (`journalctl -u haproxy`) and for the kernel's line (`journalctl -k -g haproxy`)"
 )
+_THIN_DUMP = "Too little is known to tell one crash from another: look for the core (`coredumpctl list haproxy`)"
 _VERSION = "Find out which version ran (`haproxy -v`, or the package's): later fixes can only then be looked up"
 _NOTHING = (
     "Nothing died in these inputs: look for the core of the process that did (`coredumpctl list haproxy`) "
@@ -181,7 +182,8 @@ def _without_answer(
     if not findings and not died and not _is_cut(crash):
         yield _NOTHING
     elif not findings and died and thin and kind not in _NO_BUG:
-        yield _THIN
+        # With `threads.stuck` the worker's words are there already.
+        yield _THIN if isinstance(crash.get("threads.stuck"), Absence) else _THIN_DUMP
 
 
 def _by_release(

@@ -109,7 +109,7 @@ class CrashSummary:
     """How it died. ``source`` is ``file:line``, ``address`` the faulting address (an int here).
 
     ``assertion`` is there where the assertion tells more than the inputs say. ``time`` is a date of ISO 8601, with a Z
-    where its zone is known. ``command`` is the command of `debug dev` that was being carried out, "" where none is told.
+    where its zone is known. ``command`` is that of `debug dev` which was carried out, "" where none is told.
     """
 
     kind: str = "unknown"

@@ -104,7 +104,11 @@ def _happenings(tally: Tally) -> Iterator[Told]:
     yield from told[-_KINDS:]
     left = told[:-_KINDS]
     if left:
-        text = "one kind of such lines that is not shown" if len(left) == 1 else f"{len(left)} kinds of such lines not shown"
+        text = (
+            "one kind of such lines that is not shown"
+            if len(left) == 1
+            else f"{len(left)} kinds of such lines not shown"
+        )
         yield Told(left[0].what, text, left[0].origin, sum(one.count for one in left), left[-1].last)
 
 
