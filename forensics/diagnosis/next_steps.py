@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
 from forensics.diagnosis.crashed_stack import crashed_frames
@@ -39,6 +39,8 @@ _THIN = (
 )
 _THIN_DUMP = "Too little is known to tell one crash from another: look for the core (`coredumpctl list haproxy`)"
 _VERSION = "Find out which version ran (`haproxy -v`, or the package's): later fixes can only then be looked up"
+#: What gaps name to find it out (evidence/from_history.py): a step of its own does, where it is not known.
+_RAN = "the version that ran (`haproxy -v`)"
 _NOTHING = (
     "Nothing died in these inputs: look for the core of the process that did (`coredumpctl list haproxy`) "
     "and for the log around the time of its death"
@@ -268,7 +270,7 @@ def _gather(
         yield from wishes
         if _kind(crash) not in _ENDED:
             yield from _symbols(crash, stacks, build_id)
-        yield from _remedies(crash, {question.fact for question in asked[:_QUESTIONS]}, wishes)
+        yield from _remedies(crash, asked[:_QUESTIONS], wishes)
         if stacks and not crash.all("crash.condition") and _asserted(crash):
             yield _LOG
     if not stacks and not _answered(findings):
@@ -301,11 +303,14 @@ def _symbols(crash: Crash, stacks: tuple[ThreadStack, ...], build_id: str) -> It
         yield f"Get the debug symbols {which}{fetch} and pass them in with --debug-dir"
 
 
-def _remedies(crash: Crash, told: Container[str], wishes: Sequence[str]) -> Iterator[str]:
+def _remedies(crash: Crash, asked: Sequence[Question], wishes: Sequence[str]) -> Iterator[str]:
     """One step for all gaps that the same thing would close, but those that a step tells of already."""
+    told = {text for question in asked for text in (question.fact, question.supply)}
+    told |= {_RAN} if isinstance(crash.get("process.version"), Absence) else set()
     closed: dict[str, list[str]] = {}
     for gap in crash.gaps:
-        if gap.subject.startswith(OTHERS) or gap.subject in told or any(f": {gap.remedy} (" in one for one in wishes):
+        wished = any(f": {gap.remedy} (" in one for one in wishes)
+        if gap.subject.startswith(OTHERS) or gap.subject in told or gap.remedy in told or wished:
             continue
         closed.setdefault(gap.remedy, []).append(gap.subject)
     for remedy, subjects in closed.items():
