@@ -184,15 +184,15 @@ def _timeline(
 
 def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
     taken: list[Taken] = []
-    failed: list[InputError] = []
+    failed: list[tuple[str, InputError]] = []
     for path in dict.fromkeys(one for given in inputs for each in _unfolded(given) for one in _parts(each)):
         try:
             taken.append(take(path))
         except InputError as error:
-            failed.append(error)
+            failed.append((path, error))
     evidence = [one for one in taken if one.kind in _EVIDENCE]
     if failed and not evidence:
-        raise failed[0]
+        raise failed[0][1]
     if not evidence:
         raise EmptyInput(
             "no evidence of a crash among the inputs: "
@@ -200,7 +200,12 @@ def _take_all(inputs: Sequence[str]) -> tuple[list[Taken], list[Absence]]:
             "give a core, a log or both; `-` reads a log from standard input",
         )
     check(taken)
-    return taken, [Absence(f"input {error.message}", "it could not be read", error.hint) for error in failed]
+    return taken, [_unread(path, error) for path, error in failed]
+
+
+def _unread(path: str, error: InputError) -> Absence:
+    """The gap that an input leaves; what most messages begin with is its subject."""
+    return Absence(f"input `{path}`", error.message.removeprefix(f"`{path}` "), error.hint)
 
 
 def _unfolded(path: str) -> list[str]:

@@ -148,6 +148,7 @@ def _crash(witness: CoreWitness | None, crash: Crash) -> document.CrashSummary:
         thread=document.ThreadRef(thread.lwp, thread.number) if thread else None,
         explanation=_text(crash, "crash.explanation") or own,
         assertion=_dated_assertion(crash, function),
+        command=_text(crash, "debug.command"),
     )
 
 
@@ -182,11 +183,11 @@ def _first_named(crash: Crash) -> str:
 
 
 def _traced_thread(crash: Crash) -> tuple[document.Thread, ...]:
-    """The call trace of a log, where the executable named it."""
-    fact = crash.get("stack.places")
-    if isinstance(fact, Absence) or not isinstance(fact.value, tuple):
+    """The call trace of a log, by the executable where that is given; without it, the functions that the text names."""
+    entries = _listed(crash, "stack.places") or _listed(crash, "stack")
+    if not entries:
         return ()
-    frames = [_traced_frame(index, place) for index, place in enumerate(fact.value)]
+    frames = [_traced_frame(index, place) for index, place in enumerate(entries)]
     inside, culprit = _text(crash, "assertion.function"), culprit_position(frames)
     if inside and culprit < len(frames) and not frames[culprit].function:
         frames[culprit] = replace(frames[culprit], hint=f"the check stands in {inside}() in HAProxy's releases")

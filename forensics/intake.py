@@ -154,7 +154,7 @@ def _size_of(path: str) -> int:
     if status.st_size == 0:
         raise EmptyInput(
             f"`{path}` is empty",
-            "a full disk or a core limit leaves such cores: check `df`, `ulimit -c` and the collector's log",
+            "a full disk or a limit of cores leaves such files: check `df`, `ulimit -c` and the collector's log",
         )
     return status.st_size
 

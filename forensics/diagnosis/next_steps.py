@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
 from forensics.diagnosis.crashed_stack import crashed_frames
@@ -37,7 +37,10 @@ _THIN = (
     "Too little is known to tell one crash from another: look for the core (`coredumpctl list haproxy`), for what the "
     "worker wrote (`journalctl -u haproxy`) and for the kernel's line (`journalctl -k -g haproxy`)"
 )
+_THIN_DUMP = "Too little is known to tell one crash from another: look for the core (`coredumpctl list haproxy`)"
 _VERSION = "Find out which version ran (`haproxy -v`, or the package's): later fixes can only then be looked up"
+#: What gaps name to find it out (evidence/from_history.py): a step of its own does, where it is not known.
+_RAN = "the version that ran (`haproxy -v`)"
 _NOTHING = (
     "Nothing died in these inputs: look for the core of the process that did (`coredumpctl list haproxy`) "
     "and for the log around the time of its death"
@@ -50,6 +53,7 @@ _CORE = (
 )
 
 _HUNG = "Pass in the whole panic dump, all threads: the thread that panics is often the victim of another one"
+_SPINNING = "Keep all that HAProxy wrote of the stream or applet: its flags and both its sides tell what it waited for"
 _UNTRUE = (
     "Find out how this executable was built (`haproxy -vv`, the package's patches): it lacks the fix that its version "
     "should have; install an official build"
@@ -70,12 +74,16 @@ _BY_STALL = {
     "map": "Change large maps and ACLs in smaller steps, or by a reload",
 }
 
+#: Deaths that are no bug of HAProxy by themselves; for the first two no other release helps, nor do symbols.
+_ENDED = ("signal_from_outside", "exit")
+_NO_BUG = (*_ENDED, "oom")
+
 #: What to look at when no signature explains a death of this kind.
 _BY_KIND = {
     "oom": "Compare the memory limit of the service with `maxconn`; `journalctl -k -g 'out of memory'` shows the sizes",
     "signal_from_outside": "Find who sent the signal: `journalctl` around the time of death (service manager, scripts)",
     "watchdog": _HUNG,
-    "spinning": _HUNG,
+    "spinning": _SPINNING,
     "heap_corruption": _CORRUPTED,
     "pool_corruption": _CORRUPTED,
 }
@@ -92,10 +100,13 @@ def next_steps(
 ) -> tuple[str, ...]:
     """The steps, most useful first, each once. ``asked`` are the questions that would decide, best first."""
     steps = [*_cure(findings, version)]
+    thin = not stacks and not any(crash.all(name) for name in _TELLING)
     if not _answered(findings):
-        thin = not stacks and not any(crash.all(name) for name in _TELLING)
         steps += _without_answer(crash, findings, candidates, version, asked, thin)
     steps += _gather(crash, findings, stacks, build_id, asked)
+    if not findings and not thin and _died(crash) and _kind(crash) not in _NO_BUG:
+        # Who reads the report asks for the names of functions first, and a core to come changes nothing in it.
+        steps.insert(steps.index(_CORE) if _CORE in steps else len(steps), _REPORT)
     return tuple(dict.fromkeys(one_line(step) for step in steps))[:_MOST]
 
 
@@ -160,20 +171,37 @@ def _without_answer(
     yield from _deciding(asked)
     if crash.all("libraries.inconsistent"):
         yield _REDEFINED
-    kind = crash.get("crash.kind")
-    if not isinstance(kind, Absence) and str(kind.value) in _BY_KIND:
+    kind = _kind(crash)
+    if kind in _BY_KIND:
         stall = crash.get("watchdog.stuck_in")
         known = "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
-        step = known or _BY_KIND[str(kind.value)]
+        step = known or _BY_KIND[kind]
         # With `threads.stuck` the dump is there already.
         yield from [step] if step != _HUNG or isinstance(crash.get("threads.stuck"), Absence) else []
     died = _died(crash)
-    if isinstance(version, Version) and died:
+    if died and kind not in _ENDED:
+        yield from _by_release(version, candidates, asked)
+    if not findings and not died and not _is_cut(crash):
+        yield _NOTHING
+    elif not findings and died and thin and kind not in _NO_BUG:
+        # With `threads.stuck` the worker's words are there already.
+        yield _THIN if isinstance(crash.get("threads.stuck"), Absence) else _THIN_DUMP
+
+
+def _by_release(
+    version: Version | Absence, candidates: Sequence[CandidateFix], asked: Sequence[Question]
+) -> Iterator[str]:
+    """The newest release of the branch; where the version is not known, to find it out, unless a question asks."""
+    if isinstance(version, Version):
         yield from _newer(version, candidates)
-    elif died and not any(question.fact == "process.version" for question in asked[:_QUESTIONS]):
+    elif not any(question.fact == "process.version" for question in asked[:_QUESTIONS]):
         yield _VERSION
-    if not findings and (died or not _is_cut(crash)):
-        yield (_THIN if thin else _REPORT) if died else _NOTHING
+
+
+def _kind(crash: Crash) -> str:
+    """How it died, "" where that is not known."""
+    kind = crash.get("crash.kind")
+    return "" if isinstance(kind, Absence) else str(kind.value)
 
 
 def _died(crash: Crash) -> bool:
@@ -198,7 +226,7 @@ def _deciding(asked: Sequence[Question]) -> Iterator[str]:
         if len(named) > 1:
             yield f"{what}, to tell apart {whom}"
         else:
-            yield f"{what}, to {'confirm or rule out' if any(one.decides for one in answers) else 'be surer of'} {whom}"
+            yield f"{what}, to {'support or rule out' if any(one.decides for one in answers) else 'be surer of'} {whom}"
 
 
 def _is_cut(crash: Crash) -> bool:
@@ -238,9 +266,11 @@ def _gather(
     """What would make the answer surer: the best finding's own wishes first."""
     confirmed = bool(findings) and findings[0].verdict == "confirmed"
     if not confirmed:
-        yield from () if asked else _wishes(findings[:1])
-        yield from _symbols(crash, stacks, build_id)
-        yield from _remedies(crash, {question.fact for question in asked[:_QUESTIONS]})
+        wishes = [] if asked else list(_wishes(findings[:1]))
+        yield from wishes
+        if _kind(crash) not in _ENDED:
+            yield from _symbols(crash, stacks, build_id)
+        yield from _remedies(crash, asked[:_QUESTIONS], wishes)
         if stacks and not crash.all("crash.condition") and _asserted(crash):
             yield _LOG
     if not stacks and not _answered(findings):
@@ -273,11 +303,14 @@ def _symbols(crash: Crash, stacks: tuple[ThreadStack, ...], build_id: str) -> It
         yield f"Get the debug symbols {which}{fetch} and pass them in with --debug-dir"
 
 
-def _remedies(crash: Crash, told: Container[str]) -> Iterator[str]:
+def _remedies(crash: Crash, asked: Sequence[Question], wishes: Sequence[str]) -> Iterator[str]:
     """One step for all gaps that the same thing would close, but those that a step tells of already."""
+    told = {text for question in asked for text in (question.fact, question.supply)}
+    told |= {_RAN} if isinstance(crash.get("process.version"), Absence) else set()
     closed: dict[str, list[str]] = {}
     for gap in crash.gaps:
-        if gap.subject.startswith(OTHERS) or gap.subject in told:
+        wished = any(f": {gap.remedy} (" in one for one in wishes)
+        if gap.subject.startswith(OTHERS) or gap.subject in told or gap.remedy in told or wished:
             continue
         closed.setdefault(gap.remedy, []).append(gap.subject)
     for remedy, subjects in closed.items():
@@ -291,5 +324,4 @@ def _remedies(crash: Crash, told: Container[str]) -> Iterator[str]:
 
 
 def _asserted(crash: Crash) -> bool:
-    kind = crash.get("crash.kind")
-    return not isinstance(kind, Absence) and kind.value in ("bug_on", "abort_now")
+    return _kind(crash) in ("bug_on", "abort_now")

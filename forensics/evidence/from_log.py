@@ -241,7 +241,7 @@ def _stack(names: tuple[str, ...], source: Source) -> Fact | Absence:
     where = f"line {source.line} of {source.input}" if source.line else source.input
     addresses = f", only {len(names)} addresses" if names else ""
     reason = f"{where}: no call trace with a name stands there{addresses}"
-    remedy = "the executable that ran, with `--exe`, and where it lay; or the core" if names else _BACKTRACE
+    remedy = "the executable that ran, with `--exe`; or the core" if names else _BACKTRACE
     return Absence("stack", reason, remedy)
 
 

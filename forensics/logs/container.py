@@ -17,7 +17,8 @@ _KILLED = re.compile(_KEY + r'OOMKilled"?:[ \t]{0,4}true\b')
 #: `docker ps -a`, and what docker compose says of a service.
 _LISTED = re.compile(r"[^(]{0,512}\bExited \((\d{1,3})\) ")
 _COMPOSE = re.compile(r"\s{0,8}(\S{1,128}) exited with code (\d{1,3})\s*$")
-_OURS = ("haproxy", "hapee")
+#: haproxy_exporter of Prometheus is a program of its own.
+_OURS = re.compile(r"(?:haproxy|hapee)(?![_-]export)", re.IGNORECASE)
 OUT_OF_MEMORY = "OOMKilled"
 _PENDING = 16
 
@@ -92,4 +93,4 @@ class ContainerRecogniser:
 
 
 def _is_ours(text: str) -> bool:
-    return any(word in text.lower() for word in _OURS)
+    return _OURS.search(text) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from forensics.absence import Absence
@@ -29,11 +30,13 @@ Fatal = (
 )
 
 _OURS = ("haproxy", "hapee")
+#: haproxy_exporter of Prometheus is a program of its own, often on the same host.
+_FOREIGN = re.compile(r"(?:haproxy|hapee)[_-]export[^/]*\Z")
 
 
 def is_haproxy(name: str | None) -> bool:
     """Tell whether a program or unit is an HAProxy by its name."""
-    return name is not None and any(word in name.lower() for word in _OURS)
+    return name is not None and any(word in name.lower() for word in _OURS) and not _FOREIGN.search(name.lower())
 
 
 def is_death(event: Fatal) -> bool:

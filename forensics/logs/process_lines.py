@@ -31,8 +31,8 @@ _VALUES = {
     "virtual machine": re.compile(r"[\w./-]{1,64}"),
     "container": re.compile(r"[\w./-]{1,64}"),
     "machine": re.compile(r"\w{1,32}"),
-    "executable": re.compile(r"/\S{0,200}(?:haproxy|hapee)\S{0,255}"),
-    "command line": re.compile(r"\S{0,200}(?:haproxy|hapee).{0,2047}"),
+    "executable": re.compile(r"/\S{0,200}(?:haproxy|hapee)(?![_-]export)\S{0,255}"),
+    "command line": re.compile(r"\S{0,200}(?:haproxy|hapee)(?![_-]export).{0,2047}"),
 }
 #: Names of packages with their version: `haproxy-2.4.22-3.el9.x86_64`, `haproxy 2.6.12-1`, `haproxy/2.8.5-1`; the
 #: addresses of lists of bugs end in one.

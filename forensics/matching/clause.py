@@ -32,6 +32,10 @@ def holds(clause: Clause, value: FactValue) -> bool | None:
     return _TESTS[clause.test](clause, value)
 
 
+#: What names the frames of a stack that is there.
+NAMES = "the executable that ran with its debug symbols (`--exe`, `--debug-dir`), or the core"
+
+
 def missing_fact(name: str, crash: Crash) -> Absence:
     """Why no input gave the fact, and what would supply it."""
     found = crash.get(name)
@@ -45,7 +49,7 @@ def _undecided(clause: Clause, fact: Fact) -> Absence:
         if clause.test == "frames"
         else (f"`{str(fact.value)[:60]}` cannot be tested by `{clause.test}`")
     )
-    return Absence(clause.fact, reason, KINDS[clause.fact].supply)
+    return Absence(clause.fact, reason, NAMES if clause.test == "frames" else KINDS[clause.fact].supply)
 
 
 def _comparable(name: str, value: FactValue) -> FactValue:

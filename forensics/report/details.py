@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from forensics.diagnosis.finding import Evidence, Exclusion, Finding
 from forensics.record import replace
 from forensics.report.addresses import address_lines
-from forensics.report.document import Report, Thread, ThreadGroup, group_threads
-from forensics.report.first_screen import EXPLANATION_LINES, STEPS
+from forensics.report.document import Report, ThreadGroup, group_threads, holds
+from forensics.report.first_screen import STEPS, explanation_lines
 from forensics.report.lines import Line, clipped, prose, section, wrapped
 from forensics.report.safe_text import one_line
 from forensics.report.stack import stack_lines
@@ -26,7 +26,7 @@ def details(report: Report, width: int) -> Iterator[Line]:
     yield from section("what would decide", _questions(report, width), width)
     names = input_names(report)
     for position, finding in enumerate(report.findings):
-        body = _finding(finding, names, width, told=position == 0)
+        body = _finding(finding, names, width, 0 if position else explanation_lines(report))
         yield from section("evidence", body, width, f"for {finding.signature}")
     yield from section("looks alike, but is not", _excluded(report, names, width), width)
     yield from section("candidate fixes", _candidates(report, width), width, "(leads, not a diagnosis)")
@@ -60,7 +60,7 @@ def _questions(report: Report, width: int) -> Iterator[Line]:
             yield from wrapped(answer_text(answer), width, "dim", "    ", "      ")
 
 
-def _finding(finding: Finding, names: Mapping[str, str], width: int, told: bool) -> Iterator[Line]:
+def _finding(finding: Finding, names: Mapping[str, str], width: int, told: int) -> Iterator[Line]:
     yield from _evidence(finding.evidence, names, width)
     for absent in finding.missing:
         yield from wrapped(f"{fact_name(absent.subject)}: {absent.reason}", width, "dim", "  ? ")
@@ -74,10 +74,10 @@ def _finding(finding: Finding, names: Mapping[str, str], width: int, told: bool)
         yield from wrapped(reference, width, "dim", "  see ")
 
 
-def _explanation(finding: Finding, width: int, told: bool) -> Iterator[Line]:
-    """The whole explanation, unless the first screen told all of it."""
+def _explanation(finding: Finding, width: int, told: int) -> Iterator[Line]:
+    """The whole explanation, unless the first screen, with so many lines of it, told all of it."""
     whole = list(prose(finding.explanation, width, "  "))
-    if whole and not (told and len(whole) <= EXPLANATION_LINES):
+    if len(whole) > told:
         yield Line("plain", "  what happens:")
         yield from whole
 
@@ -121,17 +121,10 @@ def _others(report: Report, width: int) -> Iterator[Line]:
     groups = report.thread_groups or group_threads(report.threads)
     crashed = report.crashed_thread
     for group in groups[:_MOST]:
-        count = group.count - (crashed is not None and _is_of(crashed, group))
+        count = group.count - (crashed is not None and holds(group, crashed))
         if count:
             yield from _group(group, count, crashed.lwp if crashed else None, width)
     yield from _left_out(len(groups))
-
-
-def _is_of(crashed: Thread, group: ThreadGroup) -> bool:
-    """Whether the thread that died is in the group; a call trace of a log has no kernel id."""
-    if crashed.lwp is not None:
-        return crashed.lwp in group.lwps
-    return tuple(frame.name for frame in crashed.frames) == group.frames
 
 
 def _group(group: ThreadGroup, count: int, crashed: int | None, width: int) -> Iterator[Line]:
@@ -261,7 +254,9 @@ def _modules(report: Report, width: int) -> Iterator[Line]:
 
 def _fingerprint(report: Report, width: int) -> Iterator[Line]:
     mark = report.fingerprint
-    if mark.stable:
+    if mark.stable.startswith("unknown"):
+        yield Line("plain", f"  {mark.stable} (groups no crashes)")
+    elif mark.stable:
         yield from wrapped(
             f"{mark.stable} (same crash, any build); exact {mark.exact} (this build)", width, "plain", "  "
         )

@@ -109,7 +109,7 @@ class CrashSummary:
     """How it died. ``source`` is ``file:line``, ``address`` the faulting address (an int here).
 
     ``assertion`` is there where the assertion tells more than the inputs say. ``time`` is a date of ISO 8601, with a Z
-    where its zone is known.
+    where its zone is known. ``command`` is that of `debug dev` which was carried out, "" where none is told.
     """
 
     kind: str = "unknown"
@@ -123,6 +123,7 @@ class CrashSummary:
     time: str = ""
     explanation: str = ""
     assertion: DatedAssertion | None = None
+    command: str = ""
 
 
 @record
@@ -262,6 +263,13 @@ def with_diagnosis(report: Report, diagnosis: Diagnosis) -> Report:
         fingerprint=diagnosis.fingerprint,
         next_steps=diagnosis.next_steps,
     )
+
+
+def holds(group: ThreadGroup, thread: Thread) -> bool:
+    """Whether a thread is in the group; a call trace of a log has no kernel id."""
+    if thread.lwp is not None:
+        return thread.lwp in group.lwps
+    return tuple(frame.name for frame in thread.frames) == group.frames
 
 
 def group_threads(threads: tuple[Thread, ...]) -> tuple[ThreadGroup, ...]:

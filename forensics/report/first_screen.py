@@ -25,8 +25,8 @@ from forensics.report.words import (
 
 _LABEL = 10
 
-#: Lines of explanation on the first screen; the whole text follows among the details.
-EXPLANATION_LINES = 4
+#: Lines of explanation on the first screen, and where it may be another crash; the whole follows among the details.
+_EXPLANATION, _DOUBTFUL = 4, 2
 
 #: Candidates whose answer to the best question stands there.
 _ANSWERS = 4
@@ -89,13 +89,19 @@ def _verdict(report: Report, width: int) -> Iterator[Line]:
     yield from _named(best, width)
     doubt = "If it is this one: " if best.verdict == "possible" and best.explanation else ""
     explained = list(prose(doubt + best.explanation, width, "  "))
-    yield from explained[:EXPLANATION_LINES]
-    if len(explained) > EXPLANATION_LINES:
+    shown = explanation_lines(report)
+    yield from explained[:shown]
+    if len(explained) > shown:
         yield Line("dim", "  (the rest stands below, after the evidence)")
     for other in others[:3]:
         yield from _named(other, width, "also ")
     if len(others) > 3:
         yield Line("dim", f"  and {len(others) - 3} more below")
+
+
+def explanation_lines(report: Report) -> int:
+    """How many lines of the best finding's explanation the first screen has: questions need the room."""
+    return _DOUBTFUL if report.questions else _EXPLANATION
 
 
 def _named(finding: Finding, width: int, before: str = "") -> Iterator[Line]:
@@ -148,6 +154,8 @@ def _how_sure(report: Report, width: int) -> Iterator[Line]:
     if not report.findings:
         return
     best = report.findings[0]
+    if report.questions and not best.contradiction and best.affected is not False:
+        return  # the verdict, the questions and the first step have said it
     yield from heading("how sure", width)
     yield from wrapped(f"{best.verdict}: {how_sure(best)}", width, "plain", "  ")
     if best.contradiction:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forensics.diagnosis.finding import Evidence, Finding
-from forensics.report.document import Report, group_threads
+from forensics.report.document import Report, group_threads, holds
 from forensics.report.markup import cell, code, fenced, link, prose
 from forensics.report.safe_text import paragraphs
 from forensics.report.stack import stack_lines
@@ -16,6 +16,7 @@ from forensics.report.words import (
     fact_name,
     fact_value,
     how_sure,
+    is_alive,
     plural,
     possible_releases,
     signal_text,
@@ -75,7 +76,7 @@ def _section(title: str, body: Iterator[str]) -> list[str]:
 def _verdict(report: Report) -> Iterator[str]:
     yield from ("", "## Verdict", "")
     if not report.findings:
-        yield "**NO KNOWN CRASH MATCHES**"
+        yield "**NO CRASH TO EXPLAIN**" if is_alive(report) else "**NO KNOWN CRASH MATCHES**"
     for position, finding in enumerate(report.findings):
         if position:
             yield ""
@@ -143,7 +144,7 @@ def _stack(report: Report) -> Iterator[str]:
 def _others(report: Report) -> Iterator[str]:
     crashed = report.crashed_thread
     for group in (report.thread_groups or group_threads(report.threads))[:_MOST]:
-        count = group.count - (crashed is not None and crashed.lwp in group.lwps)
+        count = group.count - (crashed is not None and holds(group, crashed))
         if count:
             yield f"- {plural(count, 'thread')}: {code(' <- '.join(group.frames[:8])) or 'no frames'}"
 
@@ -166,7 +167,7 @@ def _disagreements(report: Report) -> Iterator[str]:
 def _gaps(report: Report) -> Iterator[str]:
     for each in report.gaps[:_MOST]:
         remedy = f" Would help: {prose(each.remedy)}" if each.remedy else ""
-        yield f"- {prose(each.subject)}: {prose(each.reason)}.{remedy}"
+        yield f"- {prose(fact_name(each.subject))}: {prose(each.reason)}.{remedy}"
 
 
 def _inputs(report: Report) -> Iterator[str]:

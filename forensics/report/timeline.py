@@ -34,11 +34,24 @@ def when_text(report: Report) -> str:
     if not time:
         return ""
     zone = " UTC" if time.endswith("Z") else " (zone not named)"
-    death = next((place for place, entry in enumerate(report.timeline) if entry.what == "death"), 0)
-    after = [entry.seconds for entry in report.timeline[death:] if entry.what == "traffic"]
-    apart = apart_text(after[0]) if after else ""
-    again = f"; the next request in these logs {'+0s' if apart == '0' else apart}" if apart else ""
-    return time.rstrip("Z").replace("T", " ") + zone + again
+    return time.rstrip("Z").replace("T", " ") + zone + _again(report)
+
+
+def _again(report: Report) -> str:
+    """How long after the death the first request stands. Not every death has an entry `death`: a kernel's has none."""
+    death = next((at for at, entry in enumerate(report.timeline) if _is_death(entry)), None)
+    behind = report.timeline[death:] if death is not None else report.timeline
+    # What was accepted before the death can be written behind it; a line of the same second can stand before it.
+    least = 0.0 if death is not None else 0.001
+    found = [one.seconds for one in behind if one.what == "traffic" and one.seconds is not None]
+    after = next((seconds for seconds in found if seconds >= least), None)
+    if after is None:
+        return ""
+    return f"; the next request in these logs {apart_text(after) if after else 'within the same second'}"
+
+
+def _is_death(entry: TimelineEntry) -> bool:
+    return entry.what in ("death", "kernel", "core", "exit") and entry.seconds is not None and entry.seconds >= 0
 
 
 def timeline_rows(report: Report) -> list[Row]:

@@ -19,7 +19,7 @@ KINDS = {
     "segfault": "was killed for touching memory it must not touch (segfault)",
     "pool_corruption": "stopped itself: its memory pools are damaged",
     "spinning": "stopped itself: something was called again and again without progress",
-    "heap_corruption": "was stopped by the C library: the heap is damaged",
+    "heap_corruption": "was stopped because its heap is damaged",
     "oom": "was killed because memory ran out",
     "signal_from_outside": "was killed by a signal from outside",
     "exit": "ended by itself",
@@ -39,6 +39,9 @@ SIGNALS = {
     "SIGXCPU": "limit of CPU time passed",
     "SIGSYS": "system call that is not allowed",
 }
+
+#: Signals that the processor raises, unless somebody sends them.
+FAULTS = ("SIGILL", "SIGTRAP", "SIGSEGV", "SIGBUS", "SIGFPE")
 
 #: What each verdict rests on, for the reader who asks how sure it is.
 VERDICTS = {
@@ -66,9 +69,8 @@ def how_sure(finding: Finding) -> str:
 
 def answer_text(answer: Answer) -> str:
     """What a candidate says to a question: what would speak for it, prove it or rule it out."""
-    parts = [answer.expects] if answer.expects else []
-    if answer.telling == "proves" and answer.expects:
-        parts = [f"proven by {answer.expects}"]
+    speaking = "proven by" if answer.telling == "proves" else "fits"
+    parts = [f"{speaking} {answer.expects}"] if answer.expects else []
     if answer.refuted_by:
         parts.append(f"ruled out by {answer.refuted_by}")
     return f"{answer.signature}: {'; '.join(parts)}"
@@ -103,6 +105,8 @@ def signal_text(crash: CrashSummary) -> str:
     gloss = SIGNALS.get(crash.signal, "")
     if crash.kind in ("bug_on", "abort_now") and crash.signal == "SIGSEGV":
         gloss = "by a write to address 1, which is how HAProxy stops itself up to 2.7"
+    if crash.kind == "signal_from_outside" and crash.signal in FAULTS:
+        gloss = "sent by somebody, not raised by what the program did"
     parts = [crash.signal + (f" ({gloss})" if gloss else "")] if crash.signal else []
     if crash.kind not in ("segfault", "unknown"):
         return ", ".join(parts)
@@ -127,6 +131,8 @@ def title(report: Report) -> str:
         if report.threads:
             return f"HAProxy{version} had not crashed: this core was taken of a living process"
         return f"HAProxy{version} did not crash, as far as these inputs tell"
+    if report.crash.kind == "watchdog" and report.crash.command.split(" ")[0] == "panic":
+        return f"HAProxy{version} panicked on command (`debug dev panic`), not by its watchdog"
     return f"HAProxy{version} {KINDS.get(report.crash.kind, f'died ({report.crash.kind})')}"
 
 

@@ -79,4 +79,4 @@ def test_the_dump_is_not_asked_for_when_it_is_there() -> None:
 
     report: Report = triage([str(DATA / "2.9.0-watchdog-2.log")])
     assert not [step for step in report.next_steps if "panic dump" in step]
-    assert "stuck in a command of the command line" in report.crash.explanation  # the applet <CLI> runs
+    assert "stuck in a command that was given on HAProxy's CLI" in report.crash.explanation  # the applet <CLI> runs

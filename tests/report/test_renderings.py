@@ -336,14 +336,17 @@ def test_what_would_decide_is_asked_first_and_told_in_full_below() -> None:
     state = Question("requeue.window", "lock", "", (Answer("a/b", "proves", "unlocked", "locked"),))
     text = render_text(replace(documents.from_log_alone(), questions=(stack, state)))
     first, _, rest = text.partition("EVIDENCE")
-    assert first.count("a/b: f <- g; ruled out by h\n") == 2
+    assert first.count("a/b: fits f <- g; ruled out by h\n") == 2
     assert first.index("WHAT WOULD DECIDE") < first.index("WHAT TO DO NOW")
     assert "  (1 more fact would help: see WHAT WOULD DECIDE, below)\n" in first
     assert "    a/b: proven by unlocked; ruled out by locked\n" in first
     assert "surer with" not in first
     assert "WHAT WOULD DECIDE" not in rest
     written = render_markdown(replace(documents.from_log_alone(), questions=(stack, state)))
-    assert "- **functions** (the core)\n  - `a/b`: f \\<- g; ruled out by h\n  - `c/d`: i\n- **lock**\n" in written
+    assert (
+        "- **functions** (the core)\n  - `a/b`: fits f \\<- g; ruled out by h\n  - `c/d`: fits i\n- **lock**\n"
+        in written
+    )
 
 
 def test_crashes_that_are_not_ruled_out_are_no_findings() -> None:

@@ -79,10 +79,11 @@ def _timed(record: Record, request: Request, clock: LogClock) -> Origin:
 def told_before(tally: Tally) -> Iterator[Told]:
     """The entries of what came before."""
     yield from _happenings(tally)
-    if tally.requests and tally.first:
+    if tally.requests > 1 and tally.first:
         yield Told("traffic", _summary(tally), tally.first[1], tally.requests, tally.last[-1][1])
-        for request, origin in tally.last:
-            yield Told("traffic", f"one of the last: {_named(request, origin)}", origin, 1, origin)
+    for request, origin in tally.last:
+        which = "one of the last" if tally.requests > 1 else "the last"
+        yield Told("traffic", f"{which}: {_named(request, origin)}", origin, 1, origin)
 
 
 def told_after(tally: Tally) -> Iterator[Told]:
@@ -103,7 +104,11 @@ def _happenings(tally: Tally) -> Iterator[Told]:
     yield from told[-_KINDS:]
     left = told[:-_KINDS]
     if left:
-        text = f"{len(left)} kinds of such lines that are not shown"
+        text = (
+            "one kind of such lines that is not shown"
+            if len(left) == 1
+            else f"{len(left)} kinds of such lines not shown"
+        )
         yield Told(left[0].what, text, left[0].origin, sum(one.count for one in left), left[-1].last)
 
 
@@ -111,7 +116,7 @@ def _summary(tally: Tally) -> str:
     """How many requests, and how they ended."""
     normal = tally.endings.get("--", 0)
     odd = sorted((item for item in tally.endings.items() if item[0] != "--"), key=lambda item: (-item[1], item[0]))
-    parts = ["all ended normally" if normal == tally.requests else f"{normal} ended normally"]
+    parts = ["all ended normally" if normal == tally.requests else f"{normal or 'none'} ended normally"]
     parts += [f"{count} {ended} ({meaning(ended)})" for ended, count in odd[:_ENDINGS]]
     if len(odd) > _ENDINGS:
         parts.append(f"{sum(count for _ended, count in odd[_ENDINGS:])} in other ways")

@@ -81,7 +81,7 @@ def build(logs: Sequence[TellingLog], clock: float | None = None) -> Timeline:
     placed: list[_Placed] = []
     for index, (one, death, of) in enumerate(zip(logs, deaths, clocks, strict=True)):
         placed += _placed(one, death, of, when, index)
-    entries = [_entry(one, when) for one in _cut(_without_echoes(sorted(placed, key=lambda each: each.order)))]
+    entries = [_entry(one, when) for one in _cut(_without_echoes(sorted(placed, key=lambda each: each.order)), when)]
     time = date_text(when, sure) if when is not None else ""
     return Timeline(tuple(entries), time, tuple(_gaps(logs, deaths, clocks, when, sure)))
 
@@ -181,10 +181,11 @@ def _without_echoes(placed: list[_Placed]) -> Iterator[_Placed]:
             yield one
 
 
-def _cut(placed: Iterator[_Placed]) -> list[_Placed]:
-    """As many as can be read, those that are nearest to the death."""
+def _cut(placed: Iterator[_Placed], when: float | None) -> list[_Placed]:
+    """As many as can be read, those that are nearest to the death: its entry, else what follows its time."""
     every = list(placed)
-    death = next((i for i, one in enumerate(every) if one.told.what == "death"), len(every))
+    later = (i for i, one in enumerate(every) if when is not None and one.instant is not None and one.instant >= when)
+    death = next((i for i, one in enumerate(every) if one.told.what == "death"), next(later, len(every)))
     return every[max(0, death - _MOST // 2) : death + _MOST // 2]
 
 

@@ -26,10 +26,10 @@ KINDS = {
     "lua": "Lua code",
     "dns": "resolving a name by libc, which waits for an answer",
     "ssl": "the TLS library",
-    "map": "changing a map or an ACL from the command line",
+    "map": "changing a map or an ACL by a command on HAProxy's CLI",
     "tree": "a walk through a tree",
     "list": "a walk through a list",
-    "cli": "a command of the command line",
+    "cli": "a command that was given on HAProxy's CLI",
     "poller": "the poller",
     "code": "code that did not come back",
 }

@@ -10,10 +10,15 @@ from pathlib import Path
 import pytest
 
 from forensics.api import Options, triage, triage_each
+from forensics.evidence.timeline.build import _cut, _Placed
 from forensics.evidence.timeline.entry import WHAT, TimelineEntry
+from forensics.evidence.timeline.told import Told
+from forensics.logs import Origin
 from forensics.logs.happenings.happening import KINDS
 from forensics.report.document import Report
-from tests.evidence.timeline.nights import DEATH, death, merged, traffic, write
+from forensics.report.timeline import when_text
+from forensics.source import Source
+from tests.evidence.timeline.nights import DEATH, bsd, death, merged, traffic, write
 
 UNSCRUBBED = Options(scrub=False)
 
@@ -163,3 +168,33 @@ def test_hostile_surroundings_are_bounded(tmp_path: Path, piece: str) -> None:
     assert time.process_time() - started < 20
     assert [entry.what for entry in report.timeline].count("death") == 1
     assert all(len(entry.text) < 4096 for entry in report.timeline)
+
+
+def the_kernels_word(lines: list[str]) -> list[str]:
+    """The lines with a fault of the worker as the only word about its death."""
+    fault = "haproxy[2417]: segfault at 118 ip 000055a2e4ce1d00 sp 00007ffd0 error 4 in haproxy[55a2e4b00000+300000]"
+    return sorted([*lines, f"{bsd(DEATH)} lb1 kernel: {fault}"], key=lambda line: line[:15])
+
+
+def test_a_death_that_the_kernel_alone_tells_has_its_next_request_behind_it(tmp_path: Path) -> None:
+    """No entry is a `death` then; requests before it are not the next one."""
+    report = triage([write(tmp_path / "haproxy.log", the_kernels_word(traffic()))])
+    assert when_text(report) == "2026-11-24 22:50:00 (zone not named); the next request in these logs +3s"
+    ended = [line for line in the_kernels_word(traffic()) if line[:15] <= bsd(DEATH)]
+    report = triage([write(tmp_path / "ended.log", ended)])
+    assert when_text(report) == "2026-11-24 22:50:00 (zone not named)"
+
+
+def test_a_single_request_is_told_once(tmp_path: Path) -> None:
+    report = triage([write(tmp_path / "haproxy.log", the_kernels_word(traffic()[:1]))])
+    assert [entry.text for entry in told(report, "traffic")] == ["the last: web to app/s1, 200 ---- (process 2417)"]
+
+
+def test_of_a_long_timeline_what_is_near_the_death_stays() -> None:
+    """Also where no entry is a `death`."""
+    placed = [
+        _Placed(Told("server", str(at), Origin()), float(at), None, True, Source("x", ""), (at, 0, 0))
+        for at in range(300)
+    ]
+    kept = [one.told.text for one in _cut(iter(placed), 100.0)]
+    assert (kept[0], kept[-1]) == ("50", "149")
