@@ -15,6 +15,7 @@ from forensics.diagnosis.finding import Answer, Question
 from forensics.diagnosis.releases import branch_releases, branches
 from forensics.evidence.catalogue import KINDS
 from forensics.evidence.fact import Crash
+from forensics.evidence.supplies import THE_LOG
 from forensics.matching.dated import dating
 from forensics.matching.signature import Clause
 from forensics.matching.verdict import Undecided, Verdict
@@ -41,7 +42,8 @@ def questions(verdicts: Sequence[Verdict], crash: Crash) -> tuple[Question, ...]
     facts = dict.fromkeys(each.clause.fact for one in candidates for each in one.undecided)
     releases = _possible_releases(crash, candidates) if _VERSION in facts and len(candidates) > 1 else ()
     ranked = sorted(facts, key=lambda fact: (-_telling(fact, candidates, releases), _effort(fact), fact))
-    return tuple(_question(fact, candidates) for fact in ranked[:_MOST])
+    read = any(fact.source.line is not None for fact in crash.all("crash.kind"))
+    return tuple(_question(fact, candidates, read) for fact in ranked[:_MOST])
 
 
 def _asked(verdict: Verdict, fact: str) -> list[Undecided]:
@@ -102,16 +104,20 @@ def _effort(fact: str) -> int:
     return next((rank for rank, word in enumerate(_EFFORT) if word in supply), len(_EFFORT))
 
 
-def _supply(fact: str, asked: Sequence[Undecided]) -> str:
-    """What gives the answer: as the witness that lacks it says, else as the catalogue does."""
+def _supply(fact: str, asked: Sequence[Undecided], read: bool = False) -> str:
+    """What gives the answer: as the witness that lacks it says, else as the catalogue does.
+
+    With ``read`` the log told of the death already: it is not asked for where something else would do.
+    """
     told = next((each.fact.remedy for each in asked if each.fact.remedy), "")
-    return _HOW.get(fact) or told or (KINDS[fact].supply if fact in KINDS else "")
+    supply = _HOW.get(fact) or told or (KINDS[fact].supply if fact in KINDS else "")
+    return supply.replace(f", or {THE_LOG}", "").replace(f"{THE_LOG}, or ", "") if read else supply
 
 
-def _question(fact: str, candidates: Sequence[Verdict]) -> Question:
+def _question(fact: str, candidates: Sequence[Verdict], read: bool) -> Question:
     asked = [(one, each) for one in candidates if (each := _asked(one, fact))]
     label = KINDS[fact].label if fact in KINDS else fact
-    supply = _supply(fact, [each for _one, many in asked for each in many])
+    supply = _supply(fact, [each for _one, many in asked for each in many], read)
     return Question(fact, label, supply, tuple(_answer(one, many) for one, many in asked))
 
 
