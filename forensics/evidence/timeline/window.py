@@ -90,12 +90,13 @@ def _read(file: LogFile, found: Found, mark: Mark, all_from: int) -> Iterator[Re
 
     What is damaged ends there, as it did when the file was read first; so does a file that is gone by now.
     """
-    damage = (OSError, InputError, *(damage_errors(file.compression) if file.compression else ()))
+    ends: tuple[type[Exception], ...] = (OSError, InputError)
+    ends += damage_errors(file.compression) if file.compression else ()
     try:
         stream = file.again()
         if stream is None:
             return
         with stream:
             yield from records_from(stream, found, mark, file.clock, all_from, NEEDLES)
-    except damage:
+    except ends:
         return
