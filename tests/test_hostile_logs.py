@@ -16,6 +16,7 @@ import zstandard
 
 from forensics.api import Options, triage, triage_each
 from forensics.errors import ForensicsError
+from forensics.logs import limits, parse
 from forensics.report.document import Report
 from forensics.report.markdown import render_markdown
 from forensics.report.render_json import render_json
@@ -24,7 +25,7 @@ from forensics.report.text import render_text
 from samples import golden
 from tests.builders import hostile_texts as hostile
 from tests.builders.bounds import within_bytes, within_seconds
-from tests.logs.carriers import CARRIERS, lines_of
+from tests.logs.carriers import CARRIERS, lines_of, syslog_iso
 
 #: Seconds that one damaged text may take; most take some hundredths.
 BOUND = 20
@@ -176,3 +177,14 @@ def test_a_line_without_end_and_a_million_short_ones_need_little(tmp_path: Path)
             report = triage([str(path)])
         assert report.crash.kind == "spinning", name
         assert time.process_time() - begun < BOUND, name
+
+
+@pytest.mark.parametrize("name", ["3.0.11-spinning.log", "2.9.0-requeue-expiry-race.log", "3.5-dev5-deadlock.log"])
+def test_deaths_that_are_too_many_to_be_kept_are_counted_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those of which some witnesses are left."""
+    monkeypatch.setattr(limits, "MAX_WEIGHT", 600)
+    death = b"".join(syslog_iso(lines_of(name)))
+    times = [b"T%02d:%02d:05" % divmod(number, 60) for number in range(300)]
+    evidence = parse([death.replace(b"T11:23:05", at).replace(b"[4242]", b"[%d]" % n) for n, at in enumerate(times, 9)])
+    assert len(evidence.incidents) < 300
+    assert evidence.incidents[-1].number == 300
