@@ -185,9 +185,20 @@ def _asan_words(said: Mention, details: dict[str, Mention], stacks: Sequence[Pas
     if "asan access" in details:
         parts.append(details["asan access"].value + _by(stacks[0] if stacks else None))
     told = [(what, words) for what, words in _ASAN_STACKS if what in details]
-    for (_what, words), stack in zip(told, stacks[1:], strict=False):
+    titles = [details[what].line for what, _words in told]
+    in_order = iter(stacks[1:])
+    for title, (_what, words) in zip(titles, told, strict=True):
+        # All lines of a message that was folded into one have the same number.
+        stack = next(in_order, None) if title == said.line else _titled(title, titles, stacks)
         parts += [words + by] if (by := _by(stack)) else []
     return ", ".join(parts)
+
+
+def _titled(title: int, titles: Sequence[int], stacks: Sequence[PastedThread]) -> PastedThread | None:
+    """The stack that begins below a title and above the next one: lines of others can cut a stack into pieces."""
+    end = min((line for line in titles if line > title), default=1 << 62)
+    below = next((one for one in stacks if title < one.frames[0].line < end), None)
+    return below if below is not None and below.frames[0].index == 0 else None
 
 
 def _by(thread: PastedThread | None) -> str:

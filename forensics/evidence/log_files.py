@@ -10,7 +10,7 @@ from forensics.absence import Absence
 from forensics.evidence.fact import Fact
 from forensics.logs import Found, LogEvidence, LogReading
 from forensics.logs.times import LogClock
-from forensics.memory.streams import damage_errors
+from forensics.memory.streams import damage_errors, zstd_is_cut
 from forensics.record import record, replace
 
 _UTC = LogClock()
@@ -80,6 +80,12 @@ def read_log(files: Sequence[LogFile]) -> LogFiles:
         except damage_errors(file.compression) as error:
             if not file.compression:
                 raise
-            why = f"its {file.compression} data is damaged: {error}"
-            gaps.append(Absence(f"the rest of {file.path}", why, "supply the complete file"))
+            gaps.append(_rest_of(file, f"its {file.compression} data is damaged: {error}"))
+        else:
+            if file.compression == "zstd" and zstd_is_cut(file.path):
+                gaps.append(_rest_of(file, "its zstd data ends within a frame"))
     return LogFiles(tuple(files), tuple(starts), reading.evidence(), tuple(gaps), tuple(reading.found))
+
+
+def _rest_of(file: LogFile, why: str) -> Absence:
+    return Absence(f"the rest of {file.path}", why, "supply the complete file")

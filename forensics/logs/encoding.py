@@ -1,4 +1,4 @@
-"""Texts that are not UTF-8 with lines: UTF-16 from Windows' tools, and carriage returns in the place of line ends."""
+"""Texts that are not UTF-8 with lines: UTF-16 from Windows' tools, byte order marks, and other ends of lines."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import codecs
 import io
 from typing import IO
 
+from forensics.logs.framing import framing_of
 from forensics.logs.pasted_text import ODD_BLANKS
 
 #: Read at once for the judgement; as much as a console's log needs to show its line ends.
@@ -46,16 +47,21 @@ class TextStream:
         encoding = encoding_of(head)
         self._decode = codecs.getincrementaldecoder(encoding)("replace").decode if encoding else None
         head = self._converted(head)
+        self._marked = head.startswith(codecs.BOM_UTF8)
+        head = head.removeprefix(codecs.BOM_UTF8)
         self._odd = self._decode is None and any(odd in head for odd, _blank in ODD_BLANKS)
         head = self._without_odd(head)
         self._lone_returns = b"\r" in head and b"\n" not in head
-        self.head = head.replace(b"\r", b"\n") if self._lone_returns else head
-        self._waiting = self.head
+        # Lines alone may end as they like, entries of several lines may not.
+        ends = head.count(b"\n")
+        self._pairs = head.count(b"\r\n") == ends > 0 and framing_of(head.replace(b"\r\n", b"\n")).of_entries
+        self._open_return = b""
+        self._waiting = self.head = self._with_line_feeds(head)
 
     @property
     def as_it_is(self) -> bool:
         """Whether nothing is converted."""
-        return self._decode is None and not self._lone_returns and not self._odd
+        return self._decode is None and not (self._lone_returns or self._pairs or self._marked or self._odd)
 
     def read(self, size: int) -> bytes:
         """About ``size`` more bytes, b"" at the end."""
@@ -63,10 +69,20 @@ class TextStream:
             waiting, self._waiting = self._waiting, b""
             return waiting
         while data := self._stream.read(size):
-            converted = self._without_odd(self._converted(data))
+            converted = self._with_line_feeds(self._without_odd(self._converted(data)))
             if converted:
-                return converted.replace(b"\r", b"\n") if self._lone_returns else converted
-        return b""
+                return converted
+        last, self._open_return = self._open_return, b""
+        return last
+
+    def _with_line_feeds(self, data: bytes) -> bytes:
+        if self._lone_returns:
+            return data.replace(b"\r", b"\n")
+        if not self._pairs:
+            return data
+        data = self._open_return + data
+        self._open_return = b"\r" if data.endswith(b"\r") else b""
+        return data.removesuffix(b"\r").replace(b"\r\n", b"\n")
 
     def _without_odd(self, data: bytes) -> bytes:
         """Blanks of web pages as plain ones, where the head has some."""
@@ -79,8 +95,10 @@ class TextStream:
 
 
 def _fill(stream: IO[bytes], size: int) -> bytes:
-    """Up to ``size`` bytes, however little each read gives."""
+    """Up to ``size`` bytes, however little each read gives; what comes before damage, where the stream tells of it."""
     found = io.BytesIO()
     while found.tell() < size and (data := stream.read(size - found.tell())):
         found.write(data)
+        if getattr(stream, "damaged", False):
+            break
     return found.getvalue()

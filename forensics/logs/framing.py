@@ -35,6 +35,8 @@ class Framing:
     name = "lines"
     #: Words that stand before the text of each part of a broken line, where the format has such words.
     part_marks: tuple[bytes, ...] = ()
+    #: Whether a unit is an entry of several lines, each ended by a line feed alone.
+    of_entries = False
 
     def start(self, block: bytes, floor: int, place: int) -> int:
         """Where the unit around ``place`` begins, not before ``floor``."""
@@ -86,6 +88,8 @@ class SeparatedFraming(Framing):
     anything, an empty line too: so both are asked for. ``own`` bytes of the separator belong to the unit before it.
     """
 
+    of_entries = True
+
     def __init__(self, name: str, separator: bytes, own: int) -> None:
         self.name = name
         self._separator = separator
@@ -116,6 +120,7 @@ class VerboseFraming(Framing):
     """Entries of ``journalctl -o verbose``: the first line has no indent, all others have."""
 
     name = "verbose"
+    of_entries = True
     _BEGIN = re.compile(rb"\n(?=[^ \t\n])")
 
     def start(self, block: bytes, floor: int, place: int) -> int:

@@ -84,14 +84,18 @@ class _Case:
         return self.events[-1].origin
 
 
-def group(log: LogEvidence) -> LogEvidence:
-    """The evidence with its incidents."""
+def group(log: LogEvidence, complete_from: int = 0) -> LogEvidence:
+    """The evidence with its incidents.
+
+    Above the line ``complete_from`` some witnesses were too many to be kept: a death of which another one is left
+    there is counted once.
+    """
     ranked = log.ranked()
     events = sorted((one for rank in ranked for one in rank if is_death(one)), key=lambda one: one.line)
     masters = {one.origin.source for one in log.exits}
     cases: deque[_Case] = deque()
     recent: deque[_Case] = deque(maxlen=_OPEN)
-    dropped = log.earlier_incidents
+    dropped, seen = log.earlier_incidents, 0
     for event in events:
         pid = _own_pid(event, masters)
         case = _choose(recent, event, pid)
@@ -101,8 +105,10 @@ def group(log: LogEvidence) -> LogEvidence:
             recent.append(case)
         _add(case, event, pid)
         if len(cases) > MAX_INCIDENTS:
-            cases.popleft()
+            seen += cases.popleft().last.line < complete_from
             dropped += 1
+    seen += sum(case.last.line < complete_from for case in cases)
+    dropped -= min(seen, log.earlier_incidents)
     # A place that is quoted without its death can be that of any, unless there is only one.
     told = log if len(cases) == 1 else replace(log, places=(), address_lists=(), mappings=())
     return replace(log, incidents=tuple(_incidents(told, cases, dropped)), earlier_incidents=dropped)

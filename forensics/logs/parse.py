@@ -99,7 +99,8 @@ class LogReading:
                 address_lists=found("address_lists"),
                 mappings=found("mappings"),
                 earlier_incidents=self._writers.dropped,
-            )
+            ),
+            self._writers.complete_from,
         )
 
 

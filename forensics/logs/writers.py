@@ -99,6 +99,12 @@ class Writers:
         """How many deaths, at the least, were too many to keep."""
         return max(kept.dropped for name, kept in self._kept.items() if name not in _NO_DEATHS)
 
+    @property
+    def complete_from(self) -> int:
+        """The line from which on all that tells of deaths is kept; 0 where nothing was too much."""
+        kept = [one for name, one in self._kept.items() if name not in _NO_DEATHS and one.dropped]
+        return max((next(iter(one)).line for one in kept), default=0)
+
     def _turn_to(self, source: _Source) -> None:
         self._last = source
         if source in self._of:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable
 from typing import IO, Any, cast
 
@@ -110,8 +111,8 @@ class _Decompressed(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Fill ``buffer`` as far as the next bytes go."""
-        data = self._stream.read(len(buffer))
+        """Fill ``buffer`` as far as the next bytes go: what comes before damage is given before it is told."""
+        data = getattr(self._stream, "read1", self._stream.read)(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
@@ -120,6 +121,39 @@ class _Decompressed(io.RawIOBase):
         self._stream.close()
         self._file.close()
         super().close()
+
+
+class _UpToDamage(io.BufferedReader):
+    """A decompressed stream whose ``read`` gives what comes before damage, and raises what the damage is after that."""
+
+    def __init__(self, raw: io.RawIOBase, compression: str) -> None:
+        super().__init__(raw, 1 << 16)
+        self._errors = damage_errors(compression)
+        self._damage: Exception | None = None
+
+    @property
+    def damaged(self) -> bool:
+        """Whether damage was met: the next ``read`` raises."""
+        return self._damage is not None
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to ``size`` bytes, all for -1; fewer at the end or before damage only."""
+        wanted = sys.maxsize if size is None or size < 0 else size
+        found = io.BytesIO()
+        while found.tell() < wanted and (data := self._next(min(wanted - found.tell(), 1 << 20), found.tell() > 0)):
+            found.write(data)
+        return found.getvalue()
+
+    def _next(self, size: int, some: bool) -> bytes:
+        """The next bytes; b"" before damage where ``some`` were found."""
+        if self._damage is None:
+            try:
+                return self.read1(size)
+            except self._errors as error:
+                self._damage = error
+        if some:
+            return b""
+        raise self._damage
 
 
 class _Watched(io.FileIO):
@@ -154,7 +188,7 @@ def open_stream(path: str, watch: Callable[[int], None] | None = None) -> tuple[
     compression = compression_of(head)
     if not compression:
         return raw, ""
-    return io.BufferedReader(_Decompressed(decompressing(raw, compression), raw), 1 << 16), compression
+    return _UpToDamage(_Decompressed(decompressing(raw, compression), raw), compression), compression
 
 
 def zstd_is_cut(path: str) -> bool:

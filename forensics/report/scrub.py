@@ -46,7 +46,8 @@ _EMAIL = re.compile(
 )
 #: A fifth part, or a letter before, makes it a version; ``.so.1.2.3.4`` is a library.
 _IPV4 = re.compile(r"(?<![A-Za-z0-9])(?<!\d\.)(?<!so\.)(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
-_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]*:[0-9A-Fa-f.]*:)[0-9A-Fa-f:]{2,39}(?:\.\d{1,3}){0,3}(?!\w)")
+#: HAProxy's logs have the port behind the last group, with a colon.
+_IPV6 = re.compile(r"(?<![\w:.])(?=[0-9A-Fa-f]*:[0-9A-Fa-f.]*:)[0-9A-Fa-f:]{2,45}(?:\.\d{1,3}){0,3}(?!\w)")
 _PLACEHOLDER = re.compile(r"[\"']?<[a-z]+-\d+>[\"']?")
 
 _Thing = TypeVar("_Thing")
@@ -127,7 +128,13 @@ class _Scrubber:
         try:
             address = ip_address(text)
         except ValueError:
-            return found[0]
+            before, _, port = text.rpartition(":")
+            if not before or not port.isdecimal():
+                return found[0]
+            try:
+                text, address = before, ip_address(before)
+            except ValueError:
+                return found[0]
         plain = getattr(address, "ipv4_mapped", None) or address
         if plain.is_loopback or plain.is_unspecified:
             return found[0]

@@ -118,3 +118,10 @@ def test_a_long_hostile_text_costs_no_time(piece: str) -> None:
     start = time.monotonic()
     scrub_text(piece * 100_000)
     assert time.monotonic() - start < 2
+
+
+def test_a_port_behind_an_ipv6_address_stays_and_hides_nothing() -> None:
+    """HAProxy's logs write it behind a colon, where it looks like one more group."""
+    assert scrub_text("2001:db8::77:99:54321 [18/Jan/2024") == "<ip-1>:54321 [18/Jan/2024"
+    assert scrub_text("2001:db8:1:2:3:4:5:6:443 web") == "<ip-1>:443 web"
+    assert scrub_text("12:34:56:789 and aa:bb:cc:dd:ee:ff") == "12:34:56:789 and aa:bb:cc:dd:ee:ff"

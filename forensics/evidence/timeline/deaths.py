@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from forensics.absence import Absence
@@ -28,6 +29,8 @@ _STARTS, _DEATHS = 6, 3
 _WARNINGS = 8
 #: Seconds and lines behind a death in which starts belong to it.
 _AFTER, _AFTER_LINES = 600.0, 400
+#: Where a line about a request begins: a tag and a client before its accept date, or that date alone.
+_REQUEST = re.compile(r" \S{1,256}\[\d{1,10}\]: |(?: \S{1,256})? \[\d\d/[A-Z][a-z]{2}/\d{4}:")
 
 
 def told_of(incident: Incident) -> Iterator[Told]:
@@ -67,6 +70,12 @@ def _event(event: Fatal) -> Told | None:
 
 
 def _words(event: Fatal) -> tuple[str, str]:
+    """What happened, and its words without those of a request that a lost line end put behind them."""
+    what, text = _all_words(event)
+    return what, _REQUEST.split(text.partition("\n")[0], maxsplit=1)[0].rstrip()
+
+
+def _all_words(event: Fatal) -> tuple[str, str]:
     match event:
         case BugReport():
             where = f" at {event.file}:{event.line_number}" if event.file else ""

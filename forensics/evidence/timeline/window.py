@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from forensics.errors import InputError
 from forensics.evidence.log_files import LogFile, LogFiles
 from forensics.logs import Found, Origin, Record
 from forensics.logs.happenings.surroundings import NEEDLES
 from forensics.logs.marks import Mark
 from forensics.logs.nearby import records_from
+from forensics.memory.streams import damage_errors
 from forensics.record import record, replace
 
 #: Seconds before and after a death that are looked at.
@@ -84,9 +86,17 @@ def _from_the_file_of(log: LogFiles, instant: float) -> list[tuple[LogFile, Foun
 
 
 def _read(file: LogFile, found: Found, mark: Mark, all_from: int) -> Iterator[Record]:
-    """The records of one file from a mark on: all from a line, and before it those that tell something."""
-    stream = file.again()
-    if stream is None:
+    """The records of one file from a mark on: all from a line, and before it those that tell something.
+
+    What is damaged ends there, as it did when the file was read first; so does a file that is gone by now.
+    """
+    ends: tuple[type[Exception], ...] = (OSError, InputError)
+    ends += damage_errors(file.compression) if file.compression else ()
+    try:
+        stream = file.again()
+        if stream is None:
+            return
+        with stream:
+            yield from records_from(stream, found, mark, file.clock, all_from, NEEDLES)
+    except ends:
         return
-    with stream:
-        yield from records_from(stream, found, mark, file.clock, all_from, NEEDLES)
