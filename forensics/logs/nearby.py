@@ -8,7 +8,7 @@ from typing import IO
 from forensics.logs.carrier import Unwrapper
 from forensics.logs.encoding import TextStream
 from forensics.logs.framing import Framing
-from forensics.logs.interest import Readable, blocks, needles_in
+from forensics.logs.interest import Readable, blocks, needles_in, newlines
 from forensics.logs.line import Record
 from forensics.logs.marks import Mark
 from forensics.logs.parse import Found
@@ -31,7 +31,7 @@ def records_from(
     line, left = mark.lines, MOST
     for _offset, more, end in blocks(_from(stream, mark.offset, found.as_it_is), found.framing):
         block = more[:end]
-        lines = block.count(b"\n")
+        lines = newlines(block, 0, end)
         chosen = _all(block, found.framing) if line + lines >= all_from else _holding(block, found.framing, needles)
         for before, unit in chosen:
             yield from unwrapper.feed(unit, line + before + 1)
