@@ -11,7 +11,7 @@ from forensics.diagnosis.finding import CandidateFix, Finding, Question
 from forensics.diagnosis.releases import Upgrade, behind, known_until, latest_of_branch, upgrade_to
 from forensics.elf.core import NO_THREADS
 from forensics.evidence.catalogue import KINDS
-from forensics.evidence.fact import OTHERS, Crash
+from forensics.evidence.fact import OTHERS, REFUSED, Crash
 from forensics.unwind.frame import ThreadStack
 from forensics.versions import Version
 
@@ -46,6 +46,7 @@ _NOTHING = (
     "and for the log around the time of its death"
 )
 
+_CHECK = "Check a configuration before each reload: `haproxy -c -f haproxy.cfg`; a worker that runs goes on meanwhile"
 _LOG = "Find what the worker wrote when it died (`journalctl -u haproxy`) and pass that text in beside the core"
 _CORE = (
     "Get a core next time: `set-dumpable` in the `global` section, `LimitCORE=infinity` in the unit; "
@@ -181,7 +182,11 @@ def _without_answer(
     died = _died(crash)
     if died and kind not in _ENDED:
         yield from _by_release(version, candidates, asked)
-    if not findings and not died and not _is_cut(crash):
+    refused = next((gap for gap in crash.gaps if gap.subject == REFUSED), None)
+    if not died and refused is not None:
+        yield f"Mend what kept HAProxy from starting: {refused.reason}"
+        yield _CHECK
+    elif not findings and not died and not _is_cut(crash):
         yield _NOTHING
     elif not findings and died and thin and kind not in _NO_BUG:
         # With `threads.stuck` the worker's words are there already.
@@ -310,7 +315,13 @@ def _remedies(crash: Crash, asked: Sequence[Question], wishes: Sequence[str]) ->
     closed: dict[str, list[str]] = {}
     for gap in crash.gaps:
         wished = any(f": {gap.remedy} (" in one for one in wishes)
-        if gap.subject.startswith(OTHERS) or gap.subject in told or gap.remedy in told or wished:
+        if (
+            gap.subject.startswith(OTHERS)
+            or gap.subject == REFUSED
+            or gap.subject in told
+            or gap.remedy in told
+            or wished
+        ):
             continue
         closed.setdefault(gap.remedy, []).append(gap.subject)
     for remedy, subjects in closed.items():

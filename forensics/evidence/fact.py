@@ -14,6 +14,9 @@ FactValue = str | int | bool | tuple[str, ...]
 #: Subject of the gap that a witness leaves who tells of no death.
 DEATH = "death"
 
+#: Subject of the gap that tells of a start which HAProxy refused: no death, but what some call one.
+REFUSED = "start of HAProxy"
+
 #: How the subject of the gap begins that tells of other deaths in a log.
 OTHERS = "other incidents of "
 

@@ -120,7 +120,7 @@ def _aftermath(absent: Absence, log: LogEvidence, path: str) -> Iterator[Fact | 
     """The death that only its aftermath tells, or that there is none."""
     left = list(aftermath(log, path))
     if not left:
-        yield no_death(absent, log, path)
+        yield from no_death(absent, log, path)
     for one in left:
         yield from [one] if isinstance(one, Fact) else _exit(one, path)
 

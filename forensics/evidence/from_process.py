@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from forensics.absence import Absence
-from forensics.evidence.fact import DEATH, Fact
+from forensics.evidence.fact import DEATH, REFUSED, Fact
 from forensics.logs import LogEvidence, Mention, SystemdExit
 from forensics.logs.container import OUT_OF_MEMORY
 from forensics.logs.signals import HARMLESS, signal_of_status
@@ -64,19 +64,20 @@ def _startup(log: LogEvidence, path: str) -> Iterator[Fact]:
 _TOGETHER = 64
 
 
-def no_death(gap: Absence, log: LogEvidence, path: str) -> Absence:
-    """Why no death is told: a worker may have ended by itself, which its master calls unexpected all the same."""
+def no_death(gap: Absence, log: LogEvidence, path: str) -> Iterator[Absence]:
+    """Why no death is told: a start may have been refused, a worker may have ended by itself, which looks like one."""
     refused = [one for one in log.mentions if one.what == "refused start"]
     if refused:
         # What it stumbled upon first: the lines below it may follow from that.
         first = next(one for one in refused if refused[-1].line - one.line < _TOGETHER)
-        reason = f"line {first.line} of {path}: a process did not start, which is no crash: {first.value}"
-        return Absence(DEATH, reason, "mend that; `haproxy -c -f haproxy.cfg` checks a configuration before a reload")
+        reason = f"line {first.line} of {path}: it was refused, which is no crash: {first.value}"
+        yield Absence(REFUSED, reason, "mend that; `haproxy -c -f haproxy.cfg` checks a configuration before a reload")
     left = [one for one in log.exits if one.role == "current" and one.code and one.signal is None]
     if not left:
-        return Absence(DEATH, f"{path}: {gap.reason}", gap.remedy)
+        yield Absence(DEATH, f"{path}: {gap.reason}", gap.remedy)
+        return
     reason = f"line {left[-1].line} of {path}: worker {left[-1].pid} called exit({left[-1].code}), which is no crash"
-    return Absence(DEATH, reason, "what it wrote right before: an error that it gave up for, or a sanitizer's report")
+    yield Absence(DEATH, reason, "what it wrote right before: an error that it gave up for, or a sanitizer's report")
 
 
 def aftermath(log: LogEvidence, path: str) -> Iterator[Fact | SystemdExit]:

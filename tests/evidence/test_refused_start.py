@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from forensics.api import crash_of_text, triage
-from forensics.evidence.fact import DEATH
+from forensics.evidence.fact import REFUSED
 
 TEXTS = Path(__file__).resolve().parents[1] / "logs/texts"
 
@@ -17,9 +17,10 @@ def test_a_reload_with_a_bad_configuration(release: str) -> None:
     """The real words of three releases; the worker that ran goes on."""
     report = triage([str(TEXTS / f"{release}-bad-reload.log")])
     assert report.crash.kind == "unknown"
-    (gap,) = [gap for gap in report.gaps if gap.subject == DEATH]
-    assert "did not start, which is no crash: parsing [haproxy.cfg:" in gap.reason
-    assert "haproxy -c" in gap.remedy
+    (gap,) = [gap for gap in report.gaps if gap.subject == REFUSED]
+    assert "it was refused, which is no crash: parsing [haproxy.cfg:" in gap.reason
+    assert report.next_steps[0].startswith("Mend what kept HAProxy from starting: line ")
+    assert "haproxy -c" in report.next_steps[1]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,6 @@ def test_a_reload_with_a_bad_configuration(release: str) -> None:
 def test_the_first_complaint_counts(line: str) -> None:
     """What stands below it may follow from it."""
     crash = crash_of_text(f"{line}\n[ALERT]    (9) : config : parsing [b.cfg:99] : unknown keyword 'x'\n")
-    (gap,) = [gap for gap in crash.gaps if gap.subject == DEATH]
+    (gap,) = [gap for gap in crash.gaps if gap.subject == REFUSED]
     assert gap.reason.startswith("line 1 of log")
     assert not crash.died
