@@ -1,23 +1,60 @@
-"""Facts that the dump of a panic tells in a log: what the thread that made no progress was stuck in, and who waits."""
+"""Facts that the dump of a panic tells in a log: stacks, peers, what the stuck thread was stuck in, and who waits."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
+from forensics.absence import Absence
+from forensics.evidence.cli_panic import is_asked
 from forensics.evidence.fact import Fact
+from forensics.evidence.told_stack import traced
 from forensics.haproxy.death.record import Stuck
 from forensics.haproxy.death.stuck import WAITS, stuck_by_names, stuck_text
-from forensics.logs import Panic, ThreadDump, TraceFrame, culprit_frames
+from forensics.logs import LogEvidence, Panic, ThreadDump, TraceFrame, culprit_frames
 from forensics.names import UNNAMED
 from forensics.source import Source
 
-#: Who looks at the clock is not stuck in it.
-_CLOCK = re.compile(r"__vdso_|_*clock_gettime|_*gettimeofday")
+_APPLET = re.compile(r"<[A-Z_]{1,32}>")
 #: The name of the applet that runs commands (src/cli.c).
 _CLI = "<CLI>"
 #: HAProxy's own words below a panic (2.9): plain Lua, Lua shared by `lua-load`, malloc_trim() (src/debug.c, ha_panic).
 _NOTES = (("lua", re.compile(r"\bLua\b")), ("malloc_trim", re.compile(r"\bmalloc_trim\(\)")))
+
+
+def collect_panics(log: LogEvidence, path: str) -> Iterator[Fact | Absence]:
+    """Stacks, peers and stuck threads of the last panic."""
+    if not log.panics:
+        return
+    panic = log.panics[-1]
+    source = Source(path, "thread dump of the panic", line=panic.line)
+    stuck = [one for one in panic.threads if one.stuck]
+    if panic.threads:
+        yield Fact("threads.stuck", len(stuck), source)
+    yield from collect_stall(panic, path)
+    dying = next((one for one in panic.threads if one.requested), None)
+    if dying is not None:
+        yield from _dying(dying, path)
+    if panic.on_purpose or (dying is not None and is_asked(dying)):
+        # The watchdog marks the thread as stuck before it panics; a panic without one was asked for.
+        what = "panic of a thread that runs the CLI, with no thread stuck"
+        yield Fact("debug.command", "panic", Source(path, what, line=panic.line), "derived")
+    others = {frame.function for one in panic.threads if one is not dying for frame in one.frames}
+    if others - {UNNAMED}:
+        yield Fact("threads.functions", tuple(sorted(others - {UNNAMED})), source)
+    peers = next((one for one in panic.threads if one.peer_applet), None)
+    if peers is not None:
+        yield Fact("peers.in_use", True, Source(path, "a thread runs the applet <PEER>", line=peers.line))
+
+
+def _dying(thread: ThreadDump, path: str) -> Iterator[Fact | Absence]:
+    """The thread that called for the panic."""
+    source = Source(path, f"call trace of thread {thread.number}", line=thread.line)
+    yield from traced(thread.frames, source)
+    if thread.task_function and thread.task_function != UNNAMED:
+        yield Fact("task.function", thread.task_function, Source(path, "fct= of the thread dump", line=thread.line))
+    if applet := _APPLET.search(f"{thread.task_context} {thread.exec_context}"):
+        yield Fact("task.applet", applet[0], Source(path, "applet of the thread dump", line=thread.line))
 
 
 def collect_stall(panic: Panic, path: str) -> Iterator[Fact]:
@@ -48,7 +85,7 @@ def _stuck_thread(panic: Panic) -> ThreadDump | None:
 
 def _told(thread: ThreadDump) -> Stuck:
     frames = culprit_frames(thread.frames)
-    names = ["" if frame.function == UNNAMED or _CLOCK.match(frame.function) else frame.function for frame in frames]
+    names = ["" if frame.function == UNNAMED else frame.function for frame in frames]
     told = stuck_by_names(thread.number, names, [frame.module or "" for frame in frames])
     if thread.in_lua and told.what != "lock":
         return Stuck("lua", thread.number, told.function, "Lua's own stack in the dump")
