@@ -33,6 +33,9 @@ _HEAD = 1 << 16
 #: Inputs up to this size (bytes) are hashed; a core of 100 GB is not read for its checksum.
 _HASHED = 2 << 20
 
+#: Bytes before damage that are too few to tell what an input is.
+_TELLING = 64
+
 _CORE_HINT = "a core begins with the bytes 7f 45 4c 46; give the log, the core or both"
 
 
@@ -164,6 +167,8 @@ def _head_of(path: str) -> bytes:
     with stream:
         try:
             head = stream.read(_HEAD)
+            if len(head) < _TELLING and getattr(stream, "damaged", False):
+                stream.read(1)
         except damage_errors(compression) as error:
             raise UnreadableInput(
                 f"`{path}` is {compression} data that cannot be decompressed: {error}",

@@ -153,4 +153,4 @@ def test_a_rotated_file_that_is_damaged_does_not_keep_the_others(tmp_path: Path)
     results = list(scan([str(tmp_path)], jobs=1))
     assert all(one.analysed for one in results)
     assert len(results) >= 2
-    assert "cannot be decompressed" in json.dumps(results[0].report)
+    assert "its gzip data is damaged" in json.dumps(results[0].report)
