@@ -61,7 +61,7 @@ PROCESS: dict[str, tuple[str, Facts]] = {
     ),
     "a panic of 3.5": (
         (DATA / "3.5-dev5-deadlock.log").read_text(),
-        {"process.platform": ("kernel: Linux 6.18.44-fc-v657 #1 SMP PREEMPT_DYNAMIC @0 x86_64",
+        {"process.platform": ("kernel: Linux 6.18.44-xxxxxxx #1 SMP PREEMPT_DYNAMIC @0 x86_64",
                               "distribution: Debian GNU/Linux 12 (bookworm)", "virtual machine: yes", "container: no")},
     ),
     "apport": (
