@@ -75,8 +75,13 @@ def _below_dying(functions: Sequence[str], modules: Sequence[str | None]) -> int
 
 
 def _is_clock(function: str, module: str | None) -> bool:
-    """Whether a thread was only looking at the clock there, as loops that wait do: it is not stuck in that."""
-    return _CLOCK.match(function) is not None or (function == UNNAMED and _VDSO.match(module or "") is not None)
+    """Whether a thread was only looking at the clock there, as loops that wait do: it is not stuck in that.
+
+    The stub in HAProxy's own PLT is none: traces of logs do not name it.
+    """
+    if function == UNNAMED:
+        return _VDSO.match(module or "") is not None
+    return _CLOCK.match(function) is not None and (module is None or _TRAMPOLINE_MODULE.match(module) is not None)
 
 
 def _below_trampoline(functions: Sequence[str], modules: Sequence[str | None], culprit: int) -> int:

@@ -69,6 +69,7 @@ def test_who_looks_at_the_clock_is_not_stuck_in_that() -> None:
     assert culprit_index(["gettimeofday", "f"], ["libc.so.6", None]) == 1
     assert culprit_index(["wdt_handler", "?", "?", "f"], [None, "libc", "linux-vdso", None]) == 3
     assert culprit_index(["clock_gettime"], ["libc.so.6"]) == 0
+    assert culprit_index(["gettimeofday", "f"], ["haproxy", "haproxy"]) == 0
 
 
 def test_a_fragment_of_the_dump_is_known_by_its_neighbour() -> None:
