@@ -119,7 +119,7 @@ def stuck(name: str) -> Path:
             ["gdb", "--batch", "-nx", "-p", str(running.pid), *change],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True,
         )  # fmt: skip
-        _request(running.folder / "web", b"GET / HTTP/1.0\r\n\r\n", 0.3)
+        _request(running.folder / "web", b"GET / HTTP/1.0\r\n\r\n", 0.8)
         core = write_core(running.pid, _folder() / f"{name}-stuck")
         running.process.kill()
     shutil.rmtree(running.folder, ignore_errors=True)

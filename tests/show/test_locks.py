@@ -44,7 +44,7 @@ def test_a_global_lock_has_its_name(name: str) -> None:
     shown = lines(opened(stuck(name), name))
     assert shown[0].startswith("lock wq_lock at 0x")
     assert "0x500000004: held for writing" in shown[0]
-    assert any("thread 1 " in line and "waits to" in line for line in shown)
+    assert any("thread " in line and "waits to" in line for line in shown)
 
 
 @pytest.mark.parametrize("name", ["haproxy-2.6", "haproxy-3.0"])
