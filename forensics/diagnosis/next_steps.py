@@ -105,10 +105,24 @@ def next_steps(
     if not _answered(findings):
         steps += _without_answer(crash, findings, candidates, version, asked, thin)
     steps += _gather(crash, findings, stacks, build_id, asked)
-    if not findings and not thin and _died(crash) and _kind(crash) not in _NO_BUG:
+    if not findings and not thin and _died(crash) and _kind(crash) not in _NO_BUG and not _stall_step(crash):
         # Who reads the report asks for the names of functions first, and a core to come changes nothing in it.
         steps.insert(steps.index(_CORE) if _CORE in steps else len(steps), _REPORT)
     return tuple(dict.fromkeys(one_line(step) for step in steps))[:_MOST]
+
+
+def _stall_step(crash: Crash) -> str:
+    """What ends a stall that has its cause in the configuration, "" for one that may be a bug of HAProxy's."""
+    stall = crash.get("watchdog.stuck_in")
+    return "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
+
+
+def _freed_twice(crash: Crash) -> str:
+    """Where to look when both frees of one object are known: `-dMtag` has done its work then."""
+    first, second = crash.get("pool.first_free"), crash.get("pool.second_free")
+    if isinstance(first, Absence) or isinstance(second, Absence):
+        return ""
+    return f"Look at both places that freed the object: {first.value}() first, then {second.value}(); one is wrong"
 
 
 def one_line(text: str) -> str:
@@ -174,9 +188,7 @@ def _without_answer(
         yield _REDEFINED
     kind = _kind(crash)
     if kind in _BY_KIND:
-        stall = crash.get("watchdog.stuck_in")
-        known = "" if isinstance(stall, Absence) else _BY_STALL.get(str(stall.value), "")
-        step = known or _BY_KIND[kind]
+        step = _stall_step(crash) or _freed_twice(crash) or _BY_KIND[kind]
         # With `threads.stuck` the dump is there already.
         yield from [step] if step != _HUNG or isinstance(crash.get("threads.stuck"), Absence) else []
     died = _died(crash)

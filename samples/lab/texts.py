@@ -113,7 +113,7 @@ class Running:
 def _command(words: str, kind: str, name: str, **truth: object) -> Way:
     """A command of the family `debug dev`."""
     family = words.split(maxsplit=1)[0]
-    return Way(lambda running: running.tell(f"debug dev {words}"), kind, name, family, **truth)  # type: ignore[arg-type]
+    return Way(lambda running: running.tell(f"debug dev {words}"), kind, name, family, **truth)  # type: ignore[arg-type]  # by name
 
 
 def _kill(number: int) -> Callable[[Running], None]:
